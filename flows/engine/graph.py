@@ -1,0 +1,236 @@
+"""Read the nodes of a flow file into a Graph: strictly where the file would be broken, leniently where a draft may be unfinished.
+
+A broken record, an unknown type, setting or exit name, an exit to a missing node, a number or name that is there
+twice: GraphRefused. A missing or wrong setting: kept, as a problem of that node (docs/flow-file.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from flows.engine.errors import GraphRefused
+from flows.engine.limits import MAX_CONTENT_BYTES, MAX_NODES
+from flows.engine.node import EXIT_PATTERN, NODE_TYPES, Node
+from flows.engine.strictjson import JSON, dumps_bytes, loads
+
+NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+RESERVED = frozenset(
+    "payload query query_all headers route run contact now uuid item index true false null and or not".split()
+)
+"""Names that mean something already; a node or variable called so is a clash."""
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Jump(Record):
+    """A step of another flow."""
+
+    flow: str = Field(pattern=SLUG_PATTERN, description="Slug of the other flow.")
+    step: int = Field(ge=1, description="Number of the step to enter at.")
+
+
+ExitName = Annotated[str, Field(pattern=EXIT_PATTERN)]
+
+
+class NodeRecord(Record):
+    """A node as the file has it."""
+
+    number: int = Field(ge=1, description="Given in the order of adding, kept for ever, never reused.")
+    type: str = Field(description="One of the node types (docs/nodes.md).")
+    name: str | None = Field(None, pattern=NAME_PATTERN, description="Unique; default `<type>_<number>`.")
+    label: str = Field("", max_length=200, description="For people.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="As the node type declares them.")
+    exits: dict[ExitName, Annotated[int, Field(ge=1)] | Jump | None] = Field(
+        default_factory=dict, description="Exit name to node number, step of another flow, or null (a placeholder)."
+    )
+
+
+class CaseRecord(Record):
+    """A test case: the request, stand-ins for outside calls by node name, and the expected answer."""
+
+    name: str = Field(min_length=1, max_length=200)
+    request: dict[str, Any] = Field(default_factory=dict, description="`payload`, `query` and `headers`.")
+    stand_ins: dict[str, Any] = Field(default_factory=dict, description="Node name to the answer it gets.")
+    expected: dict[str, Any] = Field(default_factory=dict, description="`status`, `headers` and `body` to compare.")
+
+
+class FlowFile(Record):
+    """A flow as a file. `cases` travel with it and stay outside the sealed content."""
+
+    format: Literal[1]
+    slug: str = Field(pattern=SLUG_PATTERN, max_length=64, description="Names the flow within its entity.")
+    name: str = Field(min_length=1, max_length=200)
+    kind: Literal["dynamic_api", "standard"] = "dynamic_api"
+    last_number: int | None = Field(None, ge=1, description="The highest number ever given; default: the highest here.")
+    nodes: list[NodeRecord] = Field(min_length=1, max_length=MAX_NODES)
+    cases: list[CaseRecord] = Field(default_factory=list, max_length=500)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A setting that isn't right yet: where in the settings, and why."""
+
+    setting: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A node in a graph. `node` is None where its settings aren't valid yet; `problems` then says why."""
+
+    number: int
+    type: str
+    name: str
+    label: str
+    settings: Mapping[str, Any]
+    exits: Mapping[str, int | Jump | None]
+    node: Node | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def node_type(self) -> type[Node]:
+        return NODE_TYPES[self.type]
+
+    @property
+    def title(self) -> str:
+        """How people see it: `3 Look up customer`."""
+        return f"{self.number} {self.label or self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Nodes by number, in the order of the file."""
+
+    nodes: Mapping[int, GraphNode]
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        return tuple(n.number for n in self.nodes.values() if n.type == "start")
+
+
+def read_file(text: str | bytes) -> tuple[FlowFile, dict[str, Any], Graph]:
+    """Read a flow file: the checked file, the JSON as written, and its graph. Raises GraphRefused or JSONRefused."""
+    if len(text) > MAX_CONTENT_BYTES:
+        raise GraphRefused("", f"the file is larger than {MAX_CONTENT_BYTES} bytes; keep data behind an API")
+    raw = loads(text)
+    if not isinstance(raw, dict):
+        raise GraphRefused("", 'a flow file is a JSON object: {"format": 1, …}')
+    file = _checked(FlowFile, raw, "")
+    graph = _build(file.nodes, raw["nodes"])
+    _check_numbers_kept(file, graph)
+    _check_case_names(file.cases)
+    return file, raw, graph
+
+
+def read_graph(nodes: JSON) -> Graph:
+    """Read the `nodes` list alone, as drafts and contents hold it. Raises GraphRefused."""
+    if not isinstance(nodes, list) or not nodes:
+        raise GraphRefused("nodes", "a flow has a list of nodes, with a start node at least")
+    if len(nodes) > MAX_NODES:
+        raise GraphRefused("nodes", f"{len(nodes)} nodes are more than the {MAX_NODES} a flow may have; split the flow")
+    if len(dumps_bytes(nodes)) > MAX_CONTENT_BYTES:
+        raise GraphRefused("nodes", f"the nodes are larger than {MAX_CONTENT_BYTES} bytes; keep data behind an API")
+    records = [_checked(NodeRecord, raw, f"nodes[{index}]") for index, raw in enumerate(nodes)]
+    return _build(records, nodes)
+
+
+def _build(records: Sequence[NodeRecord], raws: Sequence[Any]) -> Graph:
+    nodes: dict[int, GraphNode] = {}
+    names: dict[str, int] = {}
+    for index, (record, raw) in enumerate(zip(records, raws, strict=True)):
+        place = f"nodes[{index}]"
+        if record.type not in NODE_TYPES:
+            raise GraphRefused(f"{place}.type", f"there is no node type {record.type!r}", hint=_known(NODE_TYPES))
+        if record.number in nodes:
+            raise GraphRefused(f"{place}.number", f"number {record.number} is there twice; numbers are never reused")
+        name = record.name or f"{record.type}_{record.number}"
+        if name in names:
+            raise GraphRefused(f"{place}.name", f"the name {name!r} is node {names[name]}'s already; names are unique")
+        names[name] = record.number
+        node, problems = _read_settings(record.type, raw.get("settings", {}), f"{place}.settings")
+        exits = {key: (Jump(**value) if isinstance(value, dict) else value) for key, value in raw.get("exits", {}).items()}
+        _check_exit_names(record.type, raw.get("settings", {}), exits, place)
+        nodes[record.number] = GraphNode(
+            record.number, record.type, name, record.label, raw.get("settings", {}), exits, node, problems
+        )
+    _check_exit_targets(records, nodes)
+    return Graph(nodes)
+
+
+def _check_exit_names(type_name: str, settings: Mapping[str, Any], exits: Mapping[str, Any], place: str) -> None:
+    known = NODE_TYPES[type_name].exits(settings)
+    for exit_name in exits:
+        if exit_name not in known:
+            hint = f"Its exits are: {', '.join(known)}." if known else "It has no exits: the flow ends there."
+            raise GraphRefused(f"{place}.exits.{exit_name}", f"a {type_name} node has no exit {exit_name!r}", hint=hint)
+
+
+def _check_exit_targets(records: Sequence[NodeRecord], nodes: Mapping[int, GraphNode]) -> None:
+    for index, record in enumerate(records):
+        for exit_name, target in nodes[record.number].exits.items():
+            if isinstance(target, int) and target not in nodes:
+                raise GraphRefused(f"nodes[{index}].exits.{exit_name}", f"there is no node {target}")
+
+
+def _check_numbers_kept(file: FlowFile, graph: Graph) -> None:
+    highest = max(graph.nodes)
+    if file.last_number is not None and file.last_number < highest:
+        raise GraphRefused("last_number", f"{file.last_number} is below node {highest}; it is the highest ever given")
+
+
+def _check_case_names(cases: Sequence[CaseRecord]) -> None:
+    seen: set[str] = set()
+    for index, case in enumerate(cases):
+        if case.name in seen:
+            raise GraphRefused(f"cases[{index}].name", f"the case {case.name!r} is there twice")
+        seen.add(case.name)
+
+
+def _read_settings(type_name: str, settings: Mapping[str, Any], place: str) -> tuple[Node | None, tuple[Problem, ...]]:
+    try:
+        return NODE_TYPES[type_name].model_validate(settings), ()
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+        unknown = [detail for detail in details if detail["type"] == "extra_forbidden"]
+        if unknown:
+            known = _known(NODE_TYPES[type_name].model_fields)
+            reason = f"a {type_name} node has no such setting"
+            raise GraphRefused(place_of(unknown[0]["loc"], place), reason, hint=known) from None
+        return None, tuple(Problem(place_of(detail["loc"], ""), _sentence(detail)) for detail in details)
+
+
+def _checked(model: type[R], raw: Any, place: str) -> R:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_context=False)[0]
+        loc = [part for part in detail["loc"] if part not in ("int", "Jump", "constrained-int")]
+        raise GraphRefused(place_of(loc, place), _sentence(detail)) from None
+
+
+def place_of(loc: Sequence[str | int], prefix: str) -> str:
+    """A pydantic location as people write it: `nodes[2].exits.yes`."""
+    place = prefix
+    for part in loc:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else part
+    return place
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    plain = {"missing": "is missing", "extra_forbidden": "is not a key we know"}.get(detail["type"])
+    return plain or detail["msg"].replace("Input should", "should").replace("Value error, ", "")
+
+
+def _known(names: Mapping[str, Any]) -> str:
+    return f"Known: {', '.join(names)}." if names else "It has none."

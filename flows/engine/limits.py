@@ -1,0 +1,43 @@
+"""Every bound of the engine, by name, with its reason."""
+
+MAX_NODES = 500
+"""The editor, the checks and the approver's eye stay usable up to here."""
+
+MAX_CONTENT_BYTES = 1024 * 1024
+"""A flow file or a sealed content: larger is data, which belongs behind an API."""
+
+MAX_SYNC_STEPS = 200
+"""A caller waits for these; a loop that needs more belongs on an asynchronous route."""
+
+MAX_ASYNC_STEPS = 1_000
+"""Bounds a loop that never meets its condition."""
+
+MAX_VARIABLES_BYTES = 1024 * 1024
+"""Variables and outputs of one run together: they are written at every checkpoint."""
+
+MAX_JSON_DEPTH = 64
+"""Deeper JSON is an attack on recursion, not data."""
+
+MAX_EXPRESSION_CHARS = 4_096
+"""One expression, that is the text between two braces."""
+
+MAX_TEMPLATE_CHARS = 64 * 1024
+"""One templated text of an author, references included."""
+
+MAX_EXPRESSION_DEPTH = 32
+"""Nesting of one expression; keeps compiling and evaluating off Python's recursion limit."""
+
+MAX_RENDERED_CHARS = 256 * 1024
+"""The text that one template may become."""
+
+MAX_NUMBER_DIGITS = 64
+"""Digits of a literal or of a number that takes part in arithmetic; results carry 28."""
+
+MAX_WORK = 500_000
+"""Units of work of one run: one per operation, one per 64 characters produced. About half a second."""
+
+MAX_PATTERN_CHARS = 1_000
+"""A regular expression of an author."""
+
+MAX_MATCH_CHARS = 64 * 1024
+"""The text a regular expression is tried on."""

@@ -1,0 +1,7 @@
+"""The built-in node types, one file each. Found by being here."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
