@@ -297,9 +297,10 @@ class Effect(models.Model):
 
 
 class Heartbeat(models.Model):
-    """When a process that works by the clock was last seen."""
+    """Which process does a piece of work that only one may do, and when it was last seen."""
 
     name = models.CharField(max_length=32, primary_key=True)
+    owner = models.CharField(max_length=64, blank=True)
     at = models.DateTimeField()
 
     def __str__(self) -> str:

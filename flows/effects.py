@@ -1,0 +1,94 @@
+"""The journal of outside actions: written before each one that isn't safe, so that none is done twice in silence.
+
+A step that is done again after a crash gets the recorded outcome of a call that finished; one whose outcome isn't
+known is sent again only if its endpoint says that it may be (`repeat`), else the run is in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from django.utils import timezone
+
+from flows.engine.errors import NodeError
+from flows.engine.protocols import Answer, Call, Door
+from flows.engine.strictjson import dumps, loads
+from flows.models import Effect, EffectState
+
+WriteEffect = Callable[[Effect], None]
+
+
+class InDoubt(Exception):
+    """A call was begun and nobody knows whether it arrived; it may not be sent again without a person's word."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The outcome of effect {key} isn't known.")
+        self.key = key
+
+
+class Journal:
+    """A Door that keeps the journal of one run. `before` commits the checkpoint that goes with a new effect.
+
+    Outcomes wait in `outcomes` for the next checkpoint: `settle_outcomes` writes them.
+    """
+
+    def __init__(self, door: Door, before: WriteEffect, known: dict[str, Effect]) -> None:
+        self._door, self._before, self._known = door, before, known
+        self.outcomes: dict[str, str] = {}
+
+    def key(self, definition: dict[str, Any]) -> bytes:
+        return self._door.key(definition)
+
+    def call(self, call: Call, definitions: dict[str, dict[str, Any]]) -> Answer:
+        """Make the call once. Raises NodeError as the door does, InDoubt where it may not be made again."""
+        if call.repeat == "safe" or definitions.get("connection", {}).get(call.connection, {}).get("pretend"):
+            return self._door.call(call, definitions)
+        effect = self._known.get(call.key)
+        if effect is None:
+            effect = Effect(key=call.key, repeat=call.repeat, request=_request(call), started_at=timezone.now())
+            self._before(effect)
+            self._known[call.key] = effect
+        elif effect.state == EffectState.DONE:
+            return _replay(effect.outcome)
+        elif effect.state != EffectState.NOT_SENT and effect.repeat == "never":
+            raise InDoubt(effect.key)
+        return self._send(read_request(effect.request), definitions)
+
+    def _send(self, call: Call, definitions: dict[str, dict[str, Any]]) -> Answer:
+        try:
+            answer = self._door.call(call, definitions)
+        except NodeError as error:
+            self.outcomes[call.key] = dumps({"error": error.code, "message": error.message, "hint": error.hint})
+            raise
+        self.outcomes[call.key] = dumps({"code": answer.code, "headers": dict(answer.headers), "data": answer.data})
+        return answer
+
+    def settle_outcomes(self) -> None:
+        """Write the outcomes of calls that finished. Belongs into the transaction of a checkpoint."""
+        for key, outcome in self.outcomes.items():
+            Effect.objects.filter(pk=key).update(state=EffectState.DONE, outcome=outcome, finished_at=timezone.now())
+
+    def forget_outcomes(self) -> None:
+        """The checkpoint is committed."""
+        self.outcomes.clear()
+
+
+def _request(call: Call) -> str:
+    return dumps({**asdict(call), "timeout_seconds": int(call.timeout_seconds)})
+
+
+def read_request(text: str) -> Call:
+    """The call that an effect's `request` keeps, to be sent again byte for byte."""
+    saved: Any = loads(text)
+    for pairs in ("query", "headers"):
+        saved[pairs] = tuple((name, value) for name, value in saved[pairs])
+    return Call(**saved)
+
+
+def _replay(outcome: str) -> Answer:
+    saved: Any = loads(outcome)
+    if "error" in saved:
+        raise NodeError(saved["message"], code=saved["error"], hint=saved["hint"])
+    return Answer(saved["code"], saved["headers"], saved["data"])
