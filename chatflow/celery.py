@@ -1,0 +1,22 @@
+"""The Celery application. A message carries a run's id and nothing else: the row in the database is the truth."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import celeryd_init
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatflow.settings")
+
+app = Celery("chatflow")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def wait_longer_in_workers(conf: Any, **_: object) -> None:
+    """A worker blocks on the broker for a second at a time; a socket that gives up as soon as that would flap."""
+    conf.broker_transport_options = settings.WORKER_BROKER_TRANSPORT_OPTIONS

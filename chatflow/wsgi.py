@@ -1,0 +1,9 @@
+"""What granian serves: `granian --interface wsgi chatflow.wsgi:application`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatflow.settings")
+
+application = get_wsgi_application()
