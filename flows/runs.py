@@ -94,7 +94,11 @@ def run_now(admitted: Admitted, *, deadline_seconds: float, door: Door | None = 
     execution = Execution(run, state, door or outside.door(), deadline=time.monotonic() + deadline_seconds)
     if also is not None:
         execution.insert(also)
-    return execution.carry_out(admitted.plan)
+    try:
+        return execution.carry_out(admitted.plan)
+    except LeaseLost:
+        run.refresh_from_db()
+        return run
 
 
 def resume(run_id: UUID) -> Run | None:
@@ -142,7 +146,7 @@ class Execution:
     trace: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.journal = Journal(_InTime(self.door, self.deadline), self._checkpoint, self.known)
+        self.journal = Journal(self.door, self._checkpoint, self.known)
         self.renewed = time.monotonic()
 
     def carry_out(self, plan: Plan, signal: Signal | None = None) -> Run:
@@ -160,10 +164,11 @@ class Execution:
     def _drive(self, plan: Plan, signal: Signal | None) -> Finished | Waiting | Failed:
         """Advance, from flow to flow. A bug ends here, logged, as a failed run."""
         max_steps = MAX_ASYNC_STEPS if self.run.is_async else MAX_SYNC_STEPS
+        door = _InTime(self.journal, self.deadline)
         try:
             while True:
                 result: Result = advance(
-                    plan, self.state, self.journal, self.trace, max_steps=max_steps, between=self._between, signal=signal
+                    plan, self.state, door, self.trace, max_steps=max_steps, between=self._between, signal=signal
                 )
                 if not isinstance(result, Jumped):
                     return result
@@ -205,7 +210,7 @@ class Execution:
         effect.run = self.run
         if not self.saved:
             self.insert()
-        self._write(effect.save, attempt=0, wake_at=Now() + timedelta(seconds=LEASE_SECONDS))
+        self._write(lambda: effect.save(force_insert=True), attempt=0, wake_at=Now() + timedelta(seconds=LEASE_SECONDS))
         self.renewed = time.monotonic()
 
     def _put_down(self, state: RunState, wake_at: datetime | None) -> Run:

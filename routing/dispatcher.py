@@ -1,0 +1,77 @@
+"""The one process that looks for work by the clock: lost hints, leases that ran out, timers that are due.
+
+Any number may run; a row in the database lets one of them work, and another takes over when it isn't seen any more.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from datetime import timedelta
+
+from django.db import IntegrityError, close_old_connections
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from flows.commits import commit
+from flows.hints import hint
+from flows.models import Heartbeat, Run, RunState
+
+NAME = "dispatcher"
+PERIOD_SECONDS = 1.0
+TAKE_OVER_SECONDS = 10
+"""Silence after which another dispatcher takes over."""
+
+BATCH = 500
+HINT_AGAIN_SECONDS = 6
+"""A published run that nobody claimed is published again after this."""
+
+log = logging.getLogger(__name__)
+
+
+def work(stop: threading.Event) -> None:
+    """Dispatch once a second until `stop` is set. The database may go away and come back."""
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    while not stop.is_set():
+        close_old_connections()
+        if lead(owner):
+            dispatch()
+        stop.wait(PERIOD_SECONDS)
+    Heartbeat.objects.filter(name=NAME, owner=owner).delete()
+
+
+def lead(owner: str) -> bool:
+    """Whether `owner` is the dispatcher that works now; says so in the database."""
+    silent = Q(at__lt=Now() - timedelta(seconds=TAKE_OVER_SECONDS))
+    mine = Heartbeat.objects.filter(Q(owner=owner) | silent, name=NAME)
+    if commit(lambda: mine.update(owner=owner, at=Now())):
+        return True
+    if Heartbeat.objects.filter(name=NAME).exists():
+        return False
+    try:
+        commit(lambda: Heartbeat.objects.create(name=NAME, owner=owner, at=Now()))
+    except IntegrityError:
+        return False
+    return True
+
+
+def dispatch() -> int:
+    """Bring every run that is due to a worker; returns how many. One indexed query, and one write where there are any."""
+    due = Run.objects.filter(wake_at__lte=Now()).order_by("wake_at").values_list("pk", flat=True)[:BATCH]
+    run_ids = list(due)
+    if not run_ids:
+        return 0
+
+    def write() -> None:
+        again = Now() + timedelta(seconds=HINT_AGAIN_SECONDS)
+        runs = Run.objects.filter(pk__in=run_ids, wake_at__lte=Now())
+        runs.filter(state__in=[RunState.QUEUED, RunState.WAITING]).update(state=RunState.QUEUED, wake_at=again)
+        for run_id in run_ids:
+            hint(run_id)
+
+    commit(write)
+    if len(run_ids) > 1:
+        log.info("Brought %s runs to the workers.", len(run_ids))
+    return len(run_ids)
