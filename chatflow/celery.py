@@ -16,7 +16,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@celeryd_init.connect  # type: ignore[untyped-decorator]
+@celeryd_init.connect
 def wait_longer_in_workers(conf: Any, **_: object) -> None:
     """A worker blocks on the broker for a second at a time; a socket that gives up as soon as that would flap."""
     conf.broker_transport_options = settings.WORKER_BROKER_TRANSPORT_OPTIONS

@@ -10,8 +10,9 @@ from typing import Any
 import structlog
 from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
+from structlog.typing import Processor
 
-_EVERY_LINE = [
+_EVERY_LINE: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.stdlib.add_logger_name,
@@ -69,7 +70,7 @@ def dictionary(*, readable: bool, level: str) -> dict[str, Any]:
     }
 
 
-def _rendering(readable: bool) -> list[Any]:
+def _rendering(readable: bool) -> list[Processor]:
     if readable:
         return [structlog.dev.ConsoleRenderer(colors=False)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

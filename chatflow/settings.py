@@ -26,9 +26,9 @@ _PUBLIC = urlsplit(PUBLIC_URL)
 
 
 def _secret(name: str) -> str:
+    value: str = env.str(name, default="")
     if DEBUG:
-        return env.str(name, default="") or local.kept_secret(DATA_DIR / name.lower())
-    value = env.str(name, default="")
+        return value or local.kept_secret(DATA_DIR / name.lower())
     if not value:
         raise ImproperlyConfigured(
             f"{name} isn't set. Give it in the environment or in {BASE_DIR / '.env'} (see .env.example);"
@@ -69,7 +69,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "chatflow.metrics.CountAnswers",
     "chatflow.logs.RequestLog",
+    "routing.errors.ProblemDocuments",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -130,7 +132,11 @@ if _DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     # A pool refuses CONN_MAX_AGE. Its size bounds the connections of one process: a thread waits for one rather than fails.
-    _DATABASE.setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": env.int("DATABASE_POOL", default=20)}
+    _DATABASE.setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 2,
+        "max_size": env.int("DATABASE_POOL", default=20),
+        "timeout": 10,
+    }
 
 # --- Broker ------------------------------------------------------------------------------------------------------------
 
@@ -179,7 +185,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
-    "EXCEPTION_HANDLER": "routing.problem.exception_handler",
+    "EXCEPTION_HANDLER": "routing.errors.exception_handler",
 }
 
 X_FRAME_OPTIONS = "DENY"
@@ -205,3 +211,7 @@ DJANGO_STRUCTLOG_USER_ID_FIELD = None
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = 10
+
+# --- Metrics -----------------------------------------------------------------------------------------------------------
+
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA_DIR / "metrics"))
