@@ -1,0 +1,116 @@
+"""The rules for keys. Material goes in and never comes out again; only a public key is shown, for it is no secret."""
+
+from __future__ import annotations
+
+import binascii
+import os
+from base64 import b64decode, b64encode
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from flows.models import Entity
+from flows.roles import require
+from integrations.definitions import Problems, put, record_edit, remove
+from integrations.models import Key, KeyKind
+from integrations.secrets import open_sealed, seal
+
+MIN_RSA_BITS = 2_048
+"""NIST SP 800-131A: shorter keys are no longer to be used."""
+
+MAX_HMAC_CHARS = 1_024
+
+
+@transaction.atomic
+def save_key(entity: Entity, *, by: User, name: str, kind: str, material: str = "") -> Key:
+    """Create the key of that name, or give it new material: 32 bytes in base64, a public key in PEM, or an HMAC secret.
+
+    Without material an existing key stays as it is, and a new AES key is made here, known to nobody. Raises
+    PermissionDenied, or ValidationError with what is wrong by field.
+    """
+    require(by, entity, "manage keys")
+    problems = Problems()
+    problems.check_name(name)
+    problems.check_choice("kind", kind, KeyKind.values)
+    problems.refuse()
+    before = Key.objects.filter(entity=entity, name=name).first()
+    if before is not None and before.kind != kind:
+        raise ValidationError({"kind": f"The key {name} is of kind {before.kind}; make another key for {kind}."})
+    checked = _checked(kind, material.strip(), is_new=before is None)
+    key, changed = put(Key, entity, name, {"kind": kind}, by=by)
+    if checked:
+        edited = _keep(key, checked, by)
+        changed = changed | {"public_key"} if edited else changed
+    if changed:
+        record_edit(key, by=by)
+    return key
+
+
+@transaction.atomic
+def delete_key(key: Key, *, by: User) -> None:
+    """Raises PermissionDenied, or ValidationError where something uses it."""
+    require(by, key.entity, "manage keys")
+    remove(key, by=by)
+
+
+def new_aes_material() -> str:
+    """Fresh material for an AES key, to be shown once to the person who passes it on, and given to `save_key`."""
+    return b64encode(os.urandom(32)).decode()
+
+
+def public_key_of(key: Key) -> str:
+    """The PEM text of a public key; empty for keys that are secret."""
+    return open_sealed(key.sealed, place_of(key)) if key.kind == KeyKind.RSA_PUBLIC else ""
+
+
+def place_of(key: Key) -> str:
+    """Where sealed material belongs; it opens nowhere else."""
+    return f"key:{key.pk}"
+
+
+def _keep(key: Key, material: str, by: User) -> bool:
+    """Seal the material into the row; whether that changes what versions embed (a public key; others are rotated)."""
+    edited = bool(key.sealed) and key.kind == KeyKind.RSA_PUBLIC and public_key_of(key) != material
+    key.sealed, key.changed_by, key.changed_at = seal(material, place_of(key)), by, timezone.now()
+    key.save()
+    return edited
+
+
+def _checked(kind: str, material: str, *, is_new: bool) -> str:
+    """The material in its one form; empty where an existing key keeps what it has. Sentences never quote it."""
+    if not material and not is_new:
+        return ""
+    if kind == KeyKind.AES_256:
+        return _checked_aes(material) if material else new_aes_material()
+    if kind == KeyKind.RSA_PUBLIC:
+        return _checked_rsa(material)
+    if not 1 <= len(material) <= MAX_HMAC_CHARS or "\x00" in material:
+        raise ValidationError({"material": f"An HMAC key is a text of 1 to {MAX_HMAC_CHARS} characters."})
+    return material
+
+
+def _checked_aes(material: str) -> str:
+    try:
+        raw = b64decode(material, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 32:
+        raise ValidationError({"material": "An AES-256 key is 32 bytes in base64: 44 characters that end in =."})
+    return b64encode(raw).decode()
+
+
+def _checked_rsa(material: str) -> str:
+    try:
+        key = load_pem_public_key(material.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPublicKey):
+        raise ValidationError({"material": "An RSA public key is PEM text that begins with -----BEGIN PUBLIC KEY-----."})
+    if key.key_size < MIN_RSA_BITS:
+        raise ValidationError({"material": f"The RSA key has {key.key_size} bits; {MIN_RSA_BITS} is the least."})
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
