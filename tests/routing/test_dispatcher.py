@@ -1,0 +1,62 @@
+"""The dispatcher: one works, runs that are due are brought to the workers, the others left alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from flows.models import Heartbeat, RunState
+from routing import dispatcher
+from tests.flows.makers import make_entity, make_flow, make_run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hinted(monkeypatch):
+    found: list[object] = []
+    monkeypatch.setattr(dispatcher, "hint", found.append)
+    return found
+
+
+@pytest.fixture
+def flow():
+    return make_flow(make_entity())
+
+
+def test_runs_that_are_due_are_brought_to_the_workers(flow, hinted):
+    due = [make_run(flow, state, wake_in_seconds=-1) for state in (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)]
+    make_run(flow, wake_in_seconds=60)
+    make_run(flow, RunState.IN_DOUBT, wake_in_seconds=None)
+    assert dispatcher.dispatch() == 3
+    assert set(hinted) == {run.pk for run in due}
+    states = []
+    for run in due:
+        run.refresh_from_db()
+        states.append(run.state)
+    assert states == [RunState.QUEUED, RunState.RUNNING, RunState.QUEUED]
+
+
+def test_a_published_run_is_left_alone_for_a_while(flow, hinted):
+    make_run(flow, wake_in_seconds=-1)
+    assert [dispatcher.dispatch(), dispatcher.dispatch()] == [1, 0]
+
+
+def test_looking_for_work_is_one_query(flow, hinted, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        dispatcher.dispatch()
+
+
+def test_one_of_several_dispatchers_works():
+    assert dispatcher.lead("first")
+    assert not dispatcher.lead("second")
+    assert dispatcher.lead("first")
+
+
+def test_another_takes_over_from_one_that_is_silent():
+    dispatcher.lead("first")
+    Heartbeat.objects.update(at=timezone.now() - timedelta(seconds=dispatcher.TAKE_OVER_SECONDS + 1))
+    assert dispatcher.lead("second")
+    assert not dispatcher.lead("first")
