@@ -1,0 +1,171 @@
+"""The one door out: every call of Chatflow to the outside leaves through `send`.
+
+Nothing else imports requests, urllib3 or socket, so what holds here holds for all: vetted addresses (`addresses`,
+`sockets`), a deadline for the whole call, bounded answers, no redirects, no proxies of the environment, nothing kept from
+one call to the next but idle connections (`connections`).
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import ssl
+import time
+from collections.abc import Iterator
+
+import requests
+import urllib3
+from requests.structures import CaseInsensitiveDict
+
+from integrations.building import check_header, check_url
+from integrations.connections import adapter
+from integrations.outbound import (
+    LIMITS,
+    MAX_BODY_BYTES,
+    MAX_TIMEOUT_SECONDS,
+    CallFailed,
+    CallNotBuilt,
+    Limits,
+    OutboundRequest,
+    OutboundResponse,
+)
+from integrations.sockets import Attempt, current
+
+__all__ = ["LIMITS", "CallFailed", "CallNotBuilt", "Limits", "OutboundRequest", "OutboundResponse", "send"]
+
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+DEFAULT_HEADERS = {"Accept": "application/json, */*;q=0.8", "User-Agent": "Chatflow"}
+PIECE_BYTES = 64 * 1024
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def send(request: OutboundRequest, *, limits: Limits = LIMITS) -> OutboundResponse:
+    """Make the call and read its answer, whatever its status.
+
+    Raises CallNotBuilt for a call that can't be made, CallFailed where no answer came that can be used.
+    """
+    prepared = _prepare(request)
+    host = check_url(request.url).hostname or ""
+    started = time.monotonic()
+    deadline = started + min(request.timeout_seconds, MAX_TIMEOUT_SECONDS)
+    attempt = Attempt(host, deadline, limits, may_reuse=request.method in SAFE_METHODS)
+    try:
+        status, headers, body = _exchange(prepared, attempt)
+    except CallFailed as failure:
+        if not _was_stale(attempt, failure):
+            raise
+        attempt = Attempt(host, deadline, limits, may_reuse=False)
+        status, headers, body = _exchange(prepared, attempt)
+    return OutboundResponse(status, headers, body, time.monotonic() - started)
+
+
+def _was_stale(attempt: Attempt, failure: CallFailed) -> bool:
+    """Whether the target had closed a kept connection: no answer began. Only safe methods use one."""
+    return attempt.may_reuse and not attempt.connected and not attempt.received_bytes and not failure.timed_out
+
+
+def _prepare(request: OutboundRequest) -> requests.PreparedRequest:
+    """The request as it goes out. requests' own preparing is left out: it would read and rewrite the URL once more."""
+    if request.method not in METHODS:
+        raise CallNotBuilt(
+            f"{request.method!r} isn't a method of a call.", hint=f"Use one of {', '.join(sorted(METHODS))}."
+        )
+    if request.body is not None and len(request.body) > MAX_BODY_BYTES:
+        raise CallNotBuilt("The body of the call is larger than 1 MiB.", hint="Send less data.")
+    prepared = requests.PreparedRequest()
+    prepared.method = request.method
+    prepared.url = request.url
+    prepared.body = request.body
+    prepared.headers = _headers(request)
+    return prepared
+
+
+def _headers(request: OutboundRequest) -> CaseInsensitiveDict[str]:
+    """Those of the request, repeated ones joined, and ours."""
+    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+    for name, value in request.headers:
+        check_header(name, value)
+        headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
+    for name, value in DEFAULT_HEADERS.items():
+        headers.setdefault(name, value)
+    headers["Accept-Encoding"] = "gzip, deflate"
+    if request.body is not None:
+        headers["Content-Length"] = str(len(request.body))
+    elif request.method in ("POST", "PUT", "PATCH"):
+        headers["Content-Length"] = "0"
+    return headers
+
+
+def _exchange(prepared: requests.PreparedRequest, attempt: Attempt) -> tuple[int, list[tuple[str, str]], bytes]:
+    token = current.set(attempt)
+    raw: urllib3.HTTPResponse | None = None
+    try:
+        raw = adapter().send(prepared, stream=True, timeout=attempt.left_seconds()).raw
+        attempt.in_head = False
+        return raw.status, _check_head(raw, attempt), _read_body(raw, attempt)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+        failure = _explained(error, attempt)
+    finally:
+        if raw is not None:
+            raw.close()  # an answer that was read to its end has given its connection back before
+        current.reset(token)
+    raise failure  # here, so that the library's error, which quotes the URL and with it a key, isn't chained
+
+
+def _check_head(raw: urllib3.HTTPResponse, attempt: Attempt) -> list[tuple[str, str]]:
+    """The headers, as text that can be stored. Raises CallFailed for an answer that isn't a final one we can read."""
+    if not 200 <= raw.status <= 599:
+        raise attempt.failed(
+            "bad_answer", f"{attempt.host} answered with the status {raw.status}, which has no meaning here."
+        )
+    encodings = {encoding.strip().lower() for encoding in raw.headers.get("content-encoding", "").split(",")}
+    if not encodings <= ENCODINGS:
+        raise attempt.failed("bad_answer", f"{attempt.host} answered in an encoding that we didn't ask for.")
+    return [(name.lower(), _CONTROL.sub("\ufffd", value)) for name, value in raw.headers.items()]
+
+
+def _read_body(raw: urllib3.HTTPResponse, attempt: Attempt) -> bytes:
+    """The decoded body, piece by piece, so that neither a large nor a well-packed one fills the memory."""
+    body = bytearray()
+    while piece := raw.read(PIECE_BYTES, decode_content=True):
+        body += piece
+        if len(body) > attempt.limits.body_bytes:
+            raise attempt.failed(
+                "answer_too_large", f"The answer of {attempt.host} is too large.", "Ask for less data."
+            )
+    return bytes(body)
+
+
+def _explained(error: Exception, attempt: Attempt) -> CallFailed:
+    """What a library's error means."""
+    causes = list(_causes(error))
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        return attempt.out_of_time()
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            reason = getattr(cause, "verify_message", "") or (cause.reason or "no agreement").replace("_", " ").lower()
+            hint = "Its certificate must be valid for this host name and issued by an authority that is trusted."
+            return attempt.failed("tls_failed", f"No secure connection to {attempt.host}: {reason}.", hint)
+        if type(cause) is http.client.HTTPException:  # not a subclass: this is how it says "too many headers"
+            return attempt.failed("answer_too_large", f"The answer of {attempt.host} has too many headers.")
+    if attempt.sent:
+        return attempt.failed(
+            "bad_answer", f"{attempt.host} didn't give a complete HTTP answer.", "Ask whoever runs the service."
+        )
+    return attempt.failed("could_not_connect", f"{attempt.host} closed the connection at once.", "Try again later.")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those it was made from, as the libraries wrap them: as cause, as argument or as reason."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        cause = waiting.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]

@@ -1,0 +1,236 @@
+"""Sockets that connect to vetted addresses only, and can't outlast a call's deadline or its byte limits.
+
+A name is resolved once, every address of the answer is judged, and the socket connects to the judged address itself. So
+neither a second look-up nor another reading of the URL can lead elsewhere; TLS still verifies the host's name.
+
+The deadline is kept by the sockets: each read and write gets the time that is left, so a target that drips bytes gains
+none. (A watchdog that closed the socket instead would look to `http.client` like the end of the headers.)
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+from integrations.addresses import is_our_own, may_connect
+from integrations.outbound import CallFailed, FailureCode, Limits
+
+LOOKUP_SECONDS = 3.0
+CONNECT_SECONDS = 3.05
+"""Per address; a little over 3, so that one lost SYN is sent again."""
+
+MAX_ADDRESSES_TRIED = 4
+MAX_LOOKUPS_AT_ONCE = 32
+"""A thread can't be taken back from a resolver that hangs; this is how many it may hold."""
+
+READ_AHEAD_BYTES = 8 * 1024
+"""What the reader of the headers may have taken of the body."""
+
+Sent = TypeVar("Sent")
+_lookups = threading.BoundedSemaphore(MAX_LOOKUPS_AT_ONCE)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The call that a thread is making: what its sockets obey, and what they report."""
+
+    host: str
+    deadline: float  # of time.monotonic()
+    limits: Limits
+    may_reuse: bool  # whether a connection that was used before will do
+    connected: bool = False  # this attempt made its connection itself
+    sent: bool = False  # the target may have got something
+    received_bytes: int = 0
+    in_head: bool = True  # the headers of the answer aren't complete yet
+
+    def left_seconds(self) -> float:
+        """The time that is left. Raises CallFailed if there is none."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise self.out_of_time()
+        return left
+
+    def failed(self, code: FailureCode, message: str, hint: str = "") -> CallFailed:
+        """A failure of this attempt."""
+        return CallFailed(message, code=code, sent=self.sent, hint=hint)
+
+    def out_of_time(self) -> CallFailed:
+        """The failure of a call whose deadline is over."""
+        return self.failed(
+            "timed_out",
+            f"{self.host} didn't answer in time.",
+            "Try again later, or give the endpoint a longer time-out.",
+        )
+
+    def count(self, size: int) -> None:
+        """Note what a read returned. Raises CallFailed if it was too much, or the end where there can't be one."""
+        if self.in_head and not size:
+            raise self.failed("bad_answer", f"{self.host} closed the connection before its answer was complete.")
+        self.received_bytes += size
+        most = self.limits.head_bytes + READ_AHEAD_BYTES if self.in_head else self.limits.wire_bytes
+        if self.received_bytes > most:
+            raise self.failed("answer_too_large", f"The answer of {self.host} is too large.", "Ask for less data.")
+
+
+current: ContextVar[Attempt] = ContextVar("attempt")
+
+
+class PlainSocket(socket.socket):
+    """A socket that obeys the current attempt. `http.client` reads by `recv_into` and writes by `sendall` alone."""
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        return _receive(self, partial(super().recv_into, buffer, nbytes, flags))
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        _send(self, partial(super().sendall, data, flags))
+
+
+class TLSSocket(ssl.SSLSocket):
+    """The same over TLS."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        attempt = current.get()
+        try:
+            self.settimeout(attempt.left_seconds())
+            super().do_handshake(block)
+        except (CallFailed, TimeoutError):
+            self.close()  # SSLSocket does so after an OSError only
+            raise attempt.out_of_time() from None
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        return _receive(self, partial(super().recv_into, buffer, nbytes, flags))
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        return _send(self, partial(super().send, data, flags))
+
+
+def _receive(sock: socket.socket, read: Callable[[], int]) -> int:
+    attempt = current.get()
+    sock.settimeout(attempt.left_seconds())
+    try:
+        size = read()
+    except TimeoutError:
+        raise attempt.out_of_time() from None
+    attempt.count(size)
+    return size
+
+
+def _send(sock: socket.socket, write: Callable[[], Sent]) -> Sent:
+    attempt = current.get()
+    sock.settimeout(attempt.left_seconds())
+    attempt.sent = True
+    try:
+        return write()
+    except TimeoutError:
+        raise attempt.out_of_time() from None
+
+
+def connect(host: str, port: int) -> socket.socket:
+    """A socket to a vetted address of that host. Raises CallFailed; an address that isn't allowed spoils them all."""
+    attempt = current.get()
+    found = _look_up(attempt, host, port)
+    if not found:
+        attempt.left_seconds()
+        hint = "See whether the address of the connection is spelled right."
+        raise attempt.failed("could_not_connect", f"The name {host} wasn't found.", hint)
+    to_ourselves = is_our_own(host)
+    if not all(_is_allowed(family, address, port, to_ourselves) for family, address in found):
+        raise _not_allowed(attempt)
+    for family, address in found[:MAX_ADDRESSES_TRIED]:
+        sock = PlainSocket(family, socket.SOCK_STREAM)
+        try:
+            _join(sock, address, host)
+        except OSError:
+            sock.close()
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            attempt.connected = True
+            return sock
+    attempt.left_seconds()
+    hint = "See whether the service is up, and try again later."
+    raise attempt.failed("could_not_connect", f"No connection to {host} came about.", hint)
+
+
+def _join(sock: socket.socket, address: Any, host: str) -> None:
+    attempt = current.get()
+    sock.settimeout(min(CONNECT_SECONDS, attempt.left_seconds()))
+    sock.connect(address)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not may_keep(sock, host):
+        raise _not_allowed(attempt)
+
+
+def may_keep(sock: socket.socket, host: str) -> bool:
+    """Whether the other end of a connected socket is an address that may be called."""
+    try:
+        peer = sock.getpeername()
+    except OSError:
+        return False
+    return _is_allowed(sock.family, peer, peer[1], is_our_own(host))
+
+
+def resolve(host: str, port: int) -> list[tuple[int, Any]]:
+    """Every address of a host, as (family, socket address)."""
+    return [(found[0], found[4]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def _look_up(attempt: Attempt, host: str, port: int) -> list[tuple[int, Any]]:
+    """`resolve`, in bounded time; empty if nothing came of it."""
+    if _is_literal(host):
+        return _resolved(host, port)
+    if not _lookups.acquire(timeout=min(LOOKUP_SECONDS, attempt.left_seconds())):
+        return []
+    answers: queue.SimpleQueue[list[tuple[int, Any]]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put(_resolved(host, port))
+        finally:
+            _lookups.release()
+
+    threading.Thread(target=work, name="lookup", daemon=True).start()
+    try:
+        return answers.get(timeout=min(LOOKUP_SECONDS, attempt.left_seconds()))
+    except queue.Empty:
+        return []
+
+
+def _resolved(host: str, port: int) -> list[tuple[int, Any]]:
+    try:
+        return resolve(host, port)
+    except (OSError, UnicodeError):  # UnicodeError: a label that no DNS name can have
+        return []
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_allowed(family: int, address: Any, port: int, to_ourselves: bool) -> bool:
+    if family == socket.AF_INET6 and address[3]:  # a scope id
+        return False
+    return family in (socket.AF_INET, socket.AF_INET6) and may_connect(address[0], port, to_ourselves=to_ourselves)
+
+
+def _not_allowed(attempt: Attempt) -> CallFailed:
+    return attempt.failed(
+        "target_not_allowed",
+        f"{attempt.host} is not a target that may be called.",
+        "Public addresses may be called, on ports 443, 8443 and 80. For others, ask the operator to add their network to"
+        " OUTBOUND_ALLOWED_NETWORKS.",
+    )
