@@ -39,6 +39,7 @@ PYTHON = VENV / "bin" / "python"
 GRACE_SECONDS = 40
 READY_SECONDS = 90
 LONGEST_PAUSE_SECONDS = 30
+SETTLED_SECONDS = 3  # who can't start has ended by then
 STEADY_SECONDS = 60  # who ran this long gets a clean record
 POLL_SECONDS = 0.1
 FAILURES_BEFORE_READY = 3
@@ -222,6 +223,11 @@ class Supervisor:
             self.tick()
             time.sleep(POLL_SECONDS)
 
+    def steady(self) -> bool:
+        """Whether all are running, and not just started."""
+        now = time.monotonic()
+        return all(child.running() and now - child.started > SETTLED_SECONDS for child in self.children)
+
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Whether it came true in time; children are looked after meanwhile. False too when asked to stop."""
         end = time.monotonic() + seconds
@@ -252,7 +258,8 @@ def serve(port: int, data: Path) -> None:
     refuse_taken_port(port)
     install("requirements.txt")
     with alone_in(data):
-        env = environment(port, data)
+        url = f"http://127.0.0.1:{port}"
+        env = environment(url, data)
         manage(env, "migrate", "--verbosity", "0")
         keep_for_manage(env, data)
         demo = manage(env, "demo") if env["DEBUG"] not in ("0", "False", "false") else ""
@@ -260,7 +267,7 @@ def serve(port: int, data: Path) -> None:
         try:
             supervisor.start()
             say("Starting web, worker, dispatcher and broker ...")
-            if supervisor.wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"), READY_SECONDS):
+            if supervisor.wait_for(lambda: supervisor.steady() and answers(f"{url}/readyz"), READY_SECONDS):
                 say(demo + welcome(env, data))
             elif not supervisor.asked:
                 raise Refusal(f"Chatflow isn't ready after {READY_SECONDS} s: see {data / 'logs'}.")
@@ -307,9 +314,8 @@ def alone_in(data: Path) -> Iterator[None]:
         yield
 
 
-def environment(port: int, data: Path) -> dict[str, str]:
+def environment(url: str, data: Path) -> dict[str, str]:
     """What every child sees: .env, then the environment, then what neither of them says."""
-    url = f"http://127.0.0.1:{port}"
     env = dotenv(HERE / ".env") | dict(os.environ)
     env |= {"DATA_DIR": str(data), "PYTHONUNBUFFERED": "1", "CHATFLOW_DEMO_URL": url}
     for name, value in {"DEBUG": "1", "PUBLIC_URL": url}.items():

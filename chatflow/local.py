@@ -10,6 +10,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 def kept_secret(file: Path) -> str:
     """The secret in `file`, made on the first call. Two processes that start at once agree on one."""
@@ -25,3 +26,8 @@ def kept_secret(file: Path) -> str:
         finally:
             os.unlink(fresh)
     return file.read_text().strip()
+
+
+def forget_queries() -> None:
+    """In DEBUG Django keeps the last 9,000 statements of each thread, payloads included; a server would grow for ever."""
+    BaseDatabaseWrapper.queries_limit = 20

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db.models import Count, Min, Q
+from django.db.models import Count
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -93,6 +93,6 @@ def _unfinished() -> dict[str, int]:
 
 
 def _oldest_queued_seconds() -> float:
-    queued = Q(wake_at__isnull=False, state=RunState.QUEUED)
-    row = Run.objects.filter(queued).aggregate(oldest=Min("created_at"), now=Now())
-    return float((row["now"] - row["oldest"]).total_seconds()) if row["oldest"] else 0.0
+    queued = Run.objects.filter(wake_at__isnull=False, state=RunState.QUEUED).order_by("created_at")
+    times = queued.values_list("created_at", Now()).first()
+    return (times[1] - times[0]).total_seconds() if times else 0.0

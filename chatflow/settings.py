@@ -104,8 +104,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True  # nobody has to run collectstatic
+WHITENOISE_USE_FINDERS = True  # straight from where they lie: nobody has to run collectstatic
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -137,6 +136,9 @@ else:
         "max_size": env.int("DATABASE_POOL", default=20),
         "timeout": 10,
     }
+
+if DEBUG:
+    local.forget_queries()
 
 # --- Broker ------------------------------------------------------------------------------------------------------------
 
