@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init
+from celery.signals import celeryd_init, worker_init
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatflow.settings")
@@ -20,3 +20,10 @@ app.autodiscover_tasks()
 def wait_longer_in_workers(conf: Any, **_: object) -> None:
     """A worker blocks on the broker for a second at a time; a socket that gives up as soon as that would flap."""
     conf.broker_transport_options = settings.WORKER_BROKER_TRANSPORT_OPTIONS
+
+
+@worker_init.connect
+def refuse_what_cannot_run(**_: object) -> None:
+    from chatflow.checks import refuse_to_start
+
+    refuse_to_start()

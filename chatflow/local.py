@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+
 def kept_secret(file: Path) -> str:
     """The secret in `file`, made on the first call. Two processes that start at once agree on one."""
     if not file.exists():

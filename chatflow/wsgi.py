@@ -7,3 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatflow.settings")
 
 application = get_wsgi_application()
+
+from chatflow.checks import refuse_to_start  # noqa: E402 - only now can a model be imported
+
+refuse_to_start()
