@@ -247,6 +247,7 @@ class Run(models.Model):
             models.Index(fields=["flow", "id"], name="run_of_flow"),
             models.Index(fields=["route", "id"], name="run_of_route"),
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="run_to_wake"),
+            models.Index(fields=["flow"], condition=Q(state="in_doubt"), name="run_in_doubt"),
         ]
 
     def __str__(self) -> str:

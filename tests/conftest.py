@@ -35,6 +35,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no browser: install chromium, or run python3 start.py test"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def emptied_tables() -> Iterator[None]:
+    """A test that commits empties the tables when it ends, which our triggers refuse: they are lifted meanwhile."""
+    from django.test import TransactionTestCase
+
+    from flows import triggers
+
+    empty = TransactionTestCase._fixture_teardown
+
+    def lifted(case: TransactionTestCase) -> None:
+        with triggers.lifted():
+            empty(case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lifted)
+        yield
+
+
 @pytest.fixture(scope="session")
 def broker() -> Iterator[str]:
     """The URL of a real broker: TEST_REDIS_URL, else one from a wheel, started for the first test that asks."""

@@ -261,6 +261,10 @@ class Migration(migrations.Migration):
             model_name='run',
             index=models.Index(condition=models.Q(('wake_at__isnull', False)), fields=['wake_at'], name='run_to_wake'),
         ),
+        migrations.AddIndex(
+            model_name='run',
+            index=models.Index(condition=models.Q(('state', 'in_doubt')), fields=['flow'], name='run_in_doubt'),
+        ),
         migrations.AddConstraint(
             model_name='contributor',
             constraint=models.UniqueConstraint(fields=('version', 'user'), name='contributor_once'),
