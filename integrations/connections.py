@@ -18,11 +18,9 @@ from django.utils import timezone
 from flows.models import Entity, Environment
 from flows.roles import require
 from integrations.building import check_base, check_header_name
-from integrations.definitions import Problems, put, record_edit, remove
+from integrations.definitions import Problems, put, remove
 from integrations.models import Auth, Connection, Secret
 from integrations.outbound import CallNotBuilt
-from integrations.pool import adapter as adapter
-from integrations.pool import close_all as close_all
 from integrations.secrets import seal
 
 MAX_SECRET_CHARS = 6_000
@@ -66,9 +64,7 @@ def save_connection(
     given = {environment: secret.strip("\r\n") for environment, secret in (secrets or {}).items() if secret}
     _check(problems, values, given)
     problems.refuse()
-    connection, changed = put(Connection, entity, name, values, by=by)
-    if changed & EMBEDDED:
-        record_edit(connection, by=by)
+    connection = put(Connection, entity, name, values, by=by, embedded=EMBEDDED)
     for environment, secret in given.items():
         _set_secret(connection, environment, secret, by)
     return connection

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from flows.contributors import record_edit, take_turn
 from flows.engine.graph import NAME_PATTERN
-from flows.models import Edit, Entity
+from flows.models import Entity
 from integrations.models import Definition
 from integrations.where_used import uses_of
 
@@ -53,23 +55,40 @@ class Problems:
             raise ValidationError(self._found)  # type: ignore[arg-type]
 
 
-def lock(entity: Entity) -> None:
-    """Let the definitions of an entity be changed by one transaction at a time."""
-    Entity.objects.select_for_update(no_key=True).get(pk=entity.pk)
+def put(
+    model: type[D], entity: Entity, name: str, values: Mapping[str, Any], *, by: User, embedded: frozenset[str]
+) -> D:
+    """Create or change the definition of that name, within the caller's transaction.
 
-
-def put(model: type[D], entity: Entity, name: str, values: Mapping[str, Any], *, by: User) -> tuple[D, frozenset[str]]:
-    """Create or change the definition of that name, within the caller's transaction; also which values changed."""
-    lock(entity)
-    manager = model._default_manager
-    row = manager.filter(entity=entity, name=name).first() or model(entity=entity, name=name, created_by=by)
-    changed = frozenset(field for field, value in values.items() if row.pk is None or getattr(row, field) != value)
-    if changed:
-        for field in changed:
-            setattr(row, field, values[field])
-        row.changed_by, row.changed_at = by, timezone.now()
+    A change of what versions embed is recorded as an edit: whoever made it may not approve the version that carries it.
+    """
+    take_turn(entity.pk)
+    row = model._default_manager.filter(entity=entity, name=name).first()
+    if row is None:
+        row = model(entity=entity, name=name, created_by=by, changed_by=by, **values)
         row.save()
-    return row, changed
+        record(row, by=by)
+        return row
+    changed = {field for field, value in values.items() if getattr(row, field) != value}
+    for field in changed:
+        setattr(row, field, values[field])
+    if changed & embedded:
+        record(row, by=by)
+    elif changed:
+        touch(row, by=by)
+    return row
+
+
+def record(row: Definition, *, by: User) -> None:
+    """Write down an edit of the definition, and save it as changed by the same person at the same time."""
+    edit = record_edit(row.entity, subject_of(row), by=by, after=row.changed_at)
+    touch(row, by=by, at=edit.at)
+
+
+def touch(row: Definition, *, by: User, at: datetime | None = None) -> None:
+    """Save a change."""
+    row.changed_by, row.changed_at = by, at or timezone.now()
+    row.save()
 
 
 def subject_of(row: Definition) -> str:
@@ -77,19 +96,14 @@ def subject_of(row: Definition) -> str:
     return f"{row._meta.model_name}:{row.pk}"
 
 
-def record_edit(row: Definition, *, by: User) -> None:
-    """Whoever changed what flows embed may not approve the version that carries the change."""
-    Edit.objects.create(entity=row.entity, subject=subject_of(row), by=by)
-
-
 def remove(row: Definition, *, by: User) -> None:
     """Delete a definition that nothing uses, within the caller's transaction. Raises ValidationError that says what does."""
-    lock(row.entity)
+    take_turn(row.entity_id)
     kind = str(row._meta.model_name)
     users = uses_of(row.entity, kind, row.name)
     if users:
         raise ValidationError(
             f"The {kind} {row.name} is used by {'; '.join(users)}. Take it out there first, then delete it."
         )
-    record_edit(row, by=by)
+    record_edit(row.entity, subject_of(row), by=by)
     row.delete()

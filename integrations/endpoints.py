@@ -9,15 +9,15 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from flows.engine.errors import FlowError, LanguageError
-from flows.engine.language import compile_expression
+from flows.engine.paths import PathRefused, split_path
 from flows.engine.strictjson import JSON, dumps, loads
 from flows.engine.templates import compile_value
 from flows.models import Entity
 from flows.roles import require
 from integrations.building import check_header
-from integrations.definitions import Problems, put, record_edit, remove
+from integrations.definitions import Problems, put, remove
 from integrations.models import Auth, BodyType, Connection, Endpoint, Method, Repeat
+from integrations.outbound import CallNotBuilt
 
 MAX_TIMEOUT_SECONDS = 60
 """A longer wait is a callback's."""
@@ -28,10 +28,11 @@ EMBEDDED = frozenset(
 )
 """What versions freeze; a change of it is an edit, a change of title or sample is not."""
 
-Pairs = Sequence[Mapping[str, Any]]
+_ANSWER_PATH = re.compile(
+    r"""[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[([0-9]{1,9}|"[^"]*"|'[^']*')\])*""", re.ASCII
+)
 
-_REFERENCE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-_PATH = re.compile(r"(/[A-Za-z0-9_.~!$&'()*+,;=:@%-]*)+")
+Pairs = Sequence[Mapping[str, Any]]
 
 
 @transaction.atomic
@@ -81,10 +82,7 @@ def save_endpoint(
     values["body"] = _body(problems, values["body_type"], body)
     _check(problems, name, values, on)
     problems.refuse()
-    endpoint, changed = put(Endpoint, entity, name, {**values, "connection": on}, by=by)
-    if changed & EMBEDDED:
-        record_edit(endpoint, by=by)
-    return endpoint
+    return put(Endpoint, entity, name, {**values, "connection": on}, by=by, embedded=EMBEDDED)
 
 
 @transaction.atomic
@@ -154,15 +152,13 @@ def _check(problems: Problems, name: str, values: Mapping[str, Any], connection:
 
 def _check_path(problems: Problems, path: str) -> None:
     """What is fixed in a path is checked here; what references become, when the call is built."""
-    fixed = _REFERENCE.sub("x", path)
     if not path.startswith("/"):
         problems.add("path", "A path begins with /, like /orders/{{ payload.id }}; the connection has the address.")
-    elif "?" in fixed or "#" in fixed:
-        problems.add("path", "A path has no ? and no #; give query parameters as pairs.")
-    elif not _PATH.fullmatch(fixed):
-        problems.add("path", "The path holds what a path can't hold; write other characters as %20 and so on.")
-    elif any(part in (".", "..") for part in fixed.replace("%2e", ".").replace("%2E", ".").split("/")):
-        problems.add("path", "The path can't hold . or .. parts: it stays below the connection's address.")
+        return
+    try:
+        split_path(path)
+    except PathRefused as error:
+        problems.add("path", f"{error.message} {error.hint}".rstrip())
     _check_templates(problems, "path", path, "the path")
 
 
@@ -172,8 +168,8 @@ def _check_headers(problems: Problems, headers: Any, connection: Connection | No
         name, value = pair["name"], pair["value"]
         try:
             check_header(name, value if isinstance(value, str) and "{{" not in value else "")
-        except (ValueError, FlowError) as error:
-            problems.add("headers", str(error))
+        except CallNotBuilt as error:
+            problems.add("headers", f"{error.message} {error.hint}".rstrip())
         if ours and name.lower() == ours:
             problems.add("headers", f"The connection adds {name} itself, with its secret; leave it out here.")
         elif name.lower() == "authorization" and "{{" not in str(value):
@@ -194,10 +190,5 @@ def _check_templates(problems: Problems, field: str, source: Any, what: str) -> 
 
 def _check_answer_path(problems: Problems, field: str, path: str) -> None:
     """A path like `result.items[0].state`, read in the answer."""
-    try:
-        expression = compile_expression(path)
-    except LanguageError as error:
-        problems.add(field, f"{path!r} isn't a path: {error.message}")
-        return
-    if not expression.path:
-        problems.add(field, f"{path!r} isn't a path into the answer, like result.state.")
+    if not _ANSWER_PATH.fullmatch(path):
+        problems.add(field, f"{path!r} isn't a path into the answer, like result.items[0].state.")

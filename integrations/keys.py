@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
+from flows.contributors import take_turn
 from flows.models import Entity
 from flows.roles import require
-from integrations.definitions import Problems, put, record_edit, remove
+from integrations.definitions import Problems, put, record, remove, touch
 from integrations.models import Key, KeyKind
-from integrations.secrets import open_sealed, seal
+from integrations.secrets import SecretUnreadable, open_sealed, seal
 
 MIN_RSA_BITS = 2_048
 """NIST SP 800-131A: shorter keys are no longer to be used."""
@@ -38,16 +38,14 @@ def save_key(entity: Entity, *, by: User, name: str, kind: str, material: str = 
     problems.check_name(name)
     problems.check_choice("kind", kind, KeyKind.values)
     problems.refuse()
+    take_turn(entity.pk)
     before = Key.objects.filter(entity=entity, name=name).first()
     if before is not None and before.kind != kind:
         raise ValidationError({"kind": f"The key {name} is of kind {before.kind}; make another key for {kind}."})
     checked = _checked(kind, material.strip(), is_new=before is None)
-    key, changed = put(Key, entity, name, {"kind": kind}, by=by)
+    key = put(Key, entity, name, {"kind": kind}, by=by, embedded=frozenset({"kind"}))
     if checked:
-        edited = _keep(key, checked, by)
-        changed = changed | {"public_key"} if edited else changed
-    if changed:
-        record_edit(key, by=by)
+        _keep(key, checked, by)
     return key
 
 
@@ -73,12 +71,20 @@ def place_of(key: Key) -> str:
     return f"key:{key.pk}"
 
 
-def _keep(key: Key, material: str, by: User) -> bool:
-    """Seal the material into the row; whether that changes what versions embed (a public key; others are rotated)."""
-    edited = bool(key.sealed) and key.kind == KeyKind.RSA_PUBLIC and public_key_of(key) != material
-    key.sealed, key.changed_by, key.changed_at = seal(material, place_of(key)), by, timezone.now()
-    key.save()
-    return edited
+def _keep(key: Key, material: str, by: User) -> None:
+    """Seal the material into the row. Versions embed a public key, so another one is an edit; others are rotated."""
+    is_edit = bool(key.sealed) and key.kind == KeyKind.RSA_PUBLIC
+    if is_edit and _is_same(key, material):
+        return
+    key.sealed = seal(material, place_of(key))
+    (record if is_edit else touch)(key, by=by)
+
+
+def _is_same(key: Key, material: str) -> bool:
+    try:
+        return public_key_of(key) == material
+    except SecretUnreadable:
+        return False  # giving it again is how one repairs that
 
 
 def _checked(kind: str, material: str, *, is_new: bool) -> str:
