@@ -6,7 +6,7 @@ Compiled once per plan. A node without references is its own copy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,9 +14,10 @@ from pydantic import BaseModel
 from flows.engine.budget import Budget
 from flows.engine.errors import LanguageError
 from flows.engine.language import compile_expression
-from flows.engine.node import Filled, Node
+from flows.engine.node import Filled, Hidden, Node
 from flows.engine.strictjson import JSON
 from flows.engine.templates import compile_text, compile_value
+from flows.engine.values import as_json
 
 Names = MutableMapping[str, JSON]
 Fill = Callable[[Names, Budget], Any]
@@ -64,7 +65,9 @@ def _compile_fields(model: BaseModel) -> Iterator[tuple[str, Part]]:
         value = getattr(model, name)
         filled = next((mark for mark in info.metadata if isinstance(mark, Filled)), None)
         if filled is not None:
-            yield name, _HOW[filled.how](value)
+            part = _HOW[filled.how](value)
+            hidden = any(isinstance(mark, Hidden) for mark in info.metadata)
+            yield name, replace(part, shown=False) if hidden else part
         elif isinstance(value, BaseModel) or (isinstance(value, list) and value and isinstance(value[0], BaseModel)):
             yield name, _group(value)
 
@@ -164,4 +167,4 @@ def _plain(value: Any) -> JSON:
         return {name: _plain(item) for name, item in value.__dict__.items()}
     if isinstance(value, list) and value and isinstance(value[0], BaseModel):
         return [_plain(item) for item in value]
-    return value
+    return as_json(value)

@@ -6,6 +6,7 @@ twice: GraphRefused. A missing or wrong setting: kept, as a problem of that node
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
@@ -22,7 +23,25 @@ NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 RESERVED = frozenset(
-    "payload query query_all headers route run contact now uuid item index true false null and or not".split()
+    [
+        "payload",
+        "query",
+        "query_all",
+        "headers",
+        "route",
+        "run",
+        "contact",
+        "now",
+        "uuid",
+        "item",
+        "index",
+        "true",
+        "false",
+        "null",
+        "and",
+        "or",
+        "not",
+    ]
 )
 """Names that mean something already; a node or variable called so is a clash."""
 
@@ -99,7 +118,7 @@ class GraphNode:
     problems: tuple[Problem, ...]
 
     @property
-    def node_type(self) -> type[Node]:
+    def node_type(self) -> builtins.type[Node]:
         return NODE_TYPES[self.type]
 
     @property
@@ -159,7 +178,9 @@ def _build(records: Sequence[NodeRecord], raws: Sequence[Any]) -> Graph:
             raise GraphRefused(f"{place}.name", f"the name {name!r} is node {names[name]}'s already; names are unique")
         names[name] = record.number
         node, problems = _read_settings(record.type, raw.get("settings", {}), f"{place}.settings")
-        exits = {key: (Jump(**value) if isinstance(value, dict) else value) for key, value in raw.get("exits", {}).items()}
+        exits = {
+            key: (Jump(**value) if isinstance(value, dict) else value) for key, value in raw.get("exits", {}).items()
+        }
         _check_exit_names(record.type, raw.get("settings", {}), exits, place)
         nodes[record.number] = GraphNode(
             record.number, record.type, name, record.label, raw.get("settings", {}), exits, node, problems

@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.engine import clock
 from flows.engine.budget import Budget
-from flows.engine.errors import FlowError, LanguageError, LimitReached, NodeError, RunError
+from flows.engine.errors import FlowError, LimitReached, NodeError, RunError
 from flows.engine.graph import RESERVED, Jump
 from flows.engine.limits import MAX_VARIABLES_BYTES
 from flows.engine.node import End, Outcome, Signal, Wait
@@ -123,8 +123,10 @@ def advance(
     """Run on from where `state` stands; `state` and `trace` are kept up to date at every step boundary.
 
     `between` is called before each step; what it raises, and what the door raises beyond NodeError, stops the run at
-    that boundary and reaches the caller. `signal` ends a wait.
+    that boundary and reaches the caller. `signal` ends a wait; without one a run that waits goes on waiting.
     """
+    if state.waiting_until and signal is None:
+        return Waiting(state.waiting_until)
     run = Run(plan, state, door)
     sizes = {name: weight(value) for name, value in {**state.variables, **state.outputs}.items()}
     try:
@@ -156,7 +158,9 @@ def _take_step(
     """One visit to one node. Returns None where the run goes on at `state.cursor`."""
     node = plan.nodes.get(state.cursor)
     if node is None:
-        raise RunError(f"Flow {plan.slug} has no step {state.cursor}.", code="CT04", hint="Enter at a step that is there.")
+        raise RunError(
+            f"Flow {plan.slug} has no step {state.cursor}.", code="CT04", hint="Enter at a step that is there."
+        )
     if not state.step_at:
         state.step_at = clock.now()
     step = Step(state.position, node.number, node.name, node.type, plan.slug)
@@ -175,11 +179,13 @@ def _take_step(
         raise
     step.microseconds = (perf_counter_ns() - began) // 1000
     state.work_left = run.budget.left
-    if isinstance(outcome, Wait):
-        return _wait(state, outcome)
     trace.append(step)
     state.position += 1
     state.step_at = state.waiting_until = ""
+    if isinstance(outcome, Wait):
+        step.outputs = dict(outcome.outputs)
+        state.waiting_until = clock.rfc3339(outcome.until)
+        return Waiting(state.waiting_until)
     if isinstance(outcome, End):
         step.outputs = {"status": outcome.status, "body": outcome.body}
         return Finished(outcome)
@@ -198,7 +204,9 @@ def _execute(run: Run, state: State, node: PlannedNode, step: Step, signal: Sign
             run.names["uuid"] = clock.step_uuid(state.run_id, state.position)
         filled, step.inputs = node.filling.fill(run.names, run.budget)
         outcome = filled.execute(run) if signal is None else filled.resume(run, signal)
-    except (LanguageError, NodeError) as error:
+    except RunError:
+        raise
+    except FlowError as error:
         outcome = _failure(node, error)
     if isinstance(outcome, Outcome) and isinstance(outcome.error, FlowError):
         step.error = _error_json(outcome.error)
@@ -210,7 +218,9 @@ def _failure(node: PlannedNode, error: FlowError) -> Outcome:
         return Outcome(node.failure_exit, error=error)
     timed_out = error.code == "timed_out"
     raise RunError(
-        f"Step {node.title} failed: {error.message}", code="CT12" if timed_out else "CT21", status=504 if timed_out else 500
+        f"Step {node.title} failed: {error.message}",
+        code="CT12" if timed_out else "CT21",
+        status=504 if timed_out else 500,
     ) from error
 
 
@@ -223,6 +233,8 @@ def _keep(run: Run, state: State, node: PlannedNode, outcome: Outcome, sizes: di
     state.variables.update(produced)
     if outcome.outputs:
         produced[node.name] = state.outputs[node.name] = dict(outcome.outputs)
+    elif outcome.error is not None:
+        _forget(run, state, node, sizes)
     if not produced:
         return
     run.names.update(produced)
@@ -235,10 +247,10 @@ def _keep(run: Run, state: State, node: PlannedNode, outcome: Outcome, sizes: di
         )
 
 
-def _wait(state: State, wait: Wait) -> Waiting:
-    if not state.waiting_until:
-        state.waiting_until = clock.rfc3339(wait.until)
-    return Waiting(state.waiting_until)
+def _forget(run: Run, state: State, node: PlannedNode, sizes: dict[str, int]) -> None:
+    """A step that failed leaves nothing behind of an earlier visit that didn't."""
+    if state.outputs.pop(node.name, None) is not None:
+        del run.names[node.name], sizes[node.name]
 
 
 def _follow(state: State, node: PlannedNode, outcome: Outcome, step: Step) -> Result | None:

@@ -6,14 +6,15 @@ or `Formula` may hold references; the loop fills them in, so that `execute` read
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from flows.engine.strictjson import JSON
+from flows.engine.values import same
 
 if TYPE_CHECKING:
     from flows.engine.loop import Run
@@ -21,9 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """Marks a field that is filled in before the node executes; `how` is "value", "text", "formula" or "each"."""
+    """Marks a field that is filled in before the node executes; `how` is a key of filling._HOW."""
 
     how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Marks a filled-in field of a node whose value no trace shows."""
+
+
+def _is_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("should be text")
+    return value
 
 
 Value = Annotated[Any, Filled("value")]
@@ -32,13 +44,13 @@ Value = Annotated[Any, Filled("value")]
 Text = Annotated[str, Filled("text")]
 """Text with `{{ … }}` in it; always becomes text."""
 
-Formula = Annotated[Any, Filled("formula")]
+Formula = Annotated[Any, Filled("formula"), AfterValidator(_is_text), WithJsonSchema({"type": "string"})]
 """An expression without braces; becomes its value. The author writes text."""
 
-EachText = Annotated[Any, Filled("each")]
+EachText = Annotated[Any, Filled("each"), AfterValidator(_is_text), WithJsonSchema({"type": "string"})]
 """Text that is rendered once per item: in `execute` it is a function of (item, index)."""
 
-EachFormula = Annotated[Any, Filled("each formula")]
+EachFormula = Annotated[Any, Filled("each formula"), AfterValidator(_is_text), WithJsonSchema({"type": "string"})]
 """An expression that is evaluated once per item: in `execute` it is a function of (item, index)."""
 
 EXIT_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
@@ -163,3 +175,15 @@ def branch_exits(branches: Any, *, otherwise: str) -> tuple[str, ...]:
     """Exit names of a list of branches as written, each once, and `otherwise` last."""
     names = [b.get("exit") for b in branches if isinstance(b, Mapping)] if isinstance(branches, list) else []
     return tuple(dict.fromkeys([name for name in names if isinstance(name, str) and name != otherwise])) + (otherwise,)
+
+
+def branch_findings(branches: Sequence[Branch], *, otherwise: str) -> Iterator[Finding]:
+    """Exits and values that more than one branch has: the later one may never be taken."""
+    exits = [branch.exit for branch in branches] + [otherwise]
+    for name in sorted({name for name in exits if exits.count(name) > 1}):
+        message = f"Two branches leave by {name!r}."
+        yield Finding("duplicate_exit", message, "Give each a name of its own, if that isn't meant.", "warning")
+    for index, branch in enumerate(branches):
+        if any(same(branch.value, earlier.value) for earlier in branches[:index]):
+            message = f"The branch {branch.exit!r} is never taken: an earlier one has the same value."
+            yield Finding("duplicate_value", message, "Change the value, or remove the branch.", "warning")

@@ -57,15 +57,14 @@ def compile_content(content: Mapping[str, Any], sha256: str) -> Plan:
     graph = read_graph(content["nodes"])
     nodes = {number: _plan_node(node) for number, node in graph.nodes.items()}
     flow = content["flow"]
-    return Plan(
-        sha256, flow["slug"], flow["name"], flow["kind"], content["environment"], nodes, content["definitions"]
-    )
+    return Plan(sha256, flow["slug"], flow["name"], flow["kind"], content["environment"], nodes, content["definitions"])
 
 
 def _plan_node(graph_node: GraphNode) -> PlannedNode:
     filling = filling_of(graph_node.node) if graph_node.node else None
     known = graph_node.node_type.exits(graph_node.settings)
     roots = {path[0] for path in filling.references} if filling else set()
+    renders_definitions = graph_node.node is not None and any(graph_node.node.uses())
     not_ready = "; ".join(f"{problem.setting} {problem.reason}" for problem in graph_node.problems)
     return PlannedNode(
         number=graph_node.number,
@@ -73,9 +72,9 @@ def _plan_node(graph_node: GraphNode) -> PlannedNode:
         name=graph_node.name,
         title=graph_node.title,
         exits=graph_node.exits,
-        failure_exit=next((name for name in ("no", "other") if name in known), None),
+        failure_exit=next((name for name in reversed(known) if name in ("no", "other")), None),
         filling=filling,
         not_ready=not_ready,
-        reads_clock="now" in roots,
-        reads_uuid="uuid" in roots,
+        reads_clock="now" in roots or renders_definitions,
+        reads_uuid="uuid" in roots or renders_definitions,
     )

@@ -14,7 +14,7 @@ class State:
     """`given` is what the request brought; it is kept with the run, not here. `position` counts the steps taken.
 
     `step_at` is when the step at `position` began (RFC 3339, UTC): doing that step again reads the same clock.
-    `waiting_until` is set while a wait is on.
+    `waiting_until` is set while a wait is on. A visit that waits is two steps: up to the wait, and from its end on.
     """
 
     run_id: str
@@ -74,7 +74,6 @@ class Step:
             "exit": self.exit,
             "microseconds": self.microseconds,
         }
-        for key, value in (("in", self.inputs), ("out", self.outputs), ("calls", self.calls), ("error", self.error)):
-            if value:
-                kept[key] = value
+        more: dict[str, Any] = {"in": self.inputs, "out": self.outputs, "calls": self.calls, "error": self.error}
+        kept.update((key, value) for key, value in more.items() if value)
         return kept

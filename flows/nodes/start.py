@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from flows.engine.loop import Run
-from flows.engine.node import Node, Outcome, Text, register
+from flows.engine.node import Finding, Node, Outcome, Text, register
+from flows.engine.payload_schema import problems_of_payload, problems_of_schema
 
 
 @register
@@ -18,7 +20,7 @@ class Start(Node):
     LABEL = "Start"
     GROUP = "Start"
     EXITS = ("next",)
-    WORDS: ClassVar[tuple[str, ...]] = ("trigger", "payload", "input")
+    WORDS: ClassVar[tuple[str, ...]] = ("trigger", "payload", "input", "begin")
 
     payload_schema: dict[str, Any] | None = Field(None, description="JSON Schema (2020-12) that a payload must meet.")
     sample: Any = Field(None, description="A payload as callers send it; shown to partners, used for tries.")
@@ -27,3 +29,14 @@ class Start(Node):
     def execute(self, run: Run) -> Outcome:
         return Outcome("next")
 
+    def findings(self) -> Iterator[Finding]:
+        if self.payload_schema is None:
+            return
+        problems = problems_of_schema(self.payload_schema)
+        for problem in problems:
+            place = problem["pointer"] or "the whole"
+            yield Finding("bad_schema", f"In payload_schema, {place} {problem['message']}.", "Correct the schema.")
+        if not problems and self.sample is not None:
+            for problem in problems_of_payload(self.payload_schema, self.sample):
+                message = f"The sample doesn't meet the schema: {problem['pointer'] or 'it'} {problem['message']}."
+                yield Finding("bad_sample", message, "Partners copy the sample; correct it.", severity="warning")

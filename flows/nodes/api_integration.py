@@ -1,0 +1,176 @@
+"""Call an API that is defined as an endpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from flows.engine.compare import matches
+from flows.engine.errors import FlowError, LanguageError, NodeError, RunError
+from flows.engine.headers import REFUSED_IN_CALLS, header_findings
+from flows.engine.language import compile_expression
+from flows.engine.loop import Run
+from flows.engine.node import Branch, Finding, Node, Outcome, Pair, Value, branch_exits, branch_findings, register
+from flows.engine.paths import render_path
+from flows.engine.protocols import Answer
+from flows.engine.strictjson import JSON
+from flows.engine.templates import compile_text
+from flows.engine.values import to_text
+
+Pairs = tuple[tuple[str, str], ...]
+
+_CODE = re.compile(r"[1-5]([0-9]{2}|xx|XX)")
+
+
+@register
+class ApiIntegration(Node):
+    """Call an endpoint and go on by its answer.
+
+    Query parameters of the step are added to the endpoint's; so are headers, but one that both set must have the same
+    value. A parameter or header whose value is null is left out. A body of the step replaces the endpoint's.
+
+    Without outcomes the step leaves by `yes` where the response code is 2xx, and by `no` otherwise. With outcomes it
+    leaves by the first one whose value is what the endpoint says decides: the response code (`404` or `2xx`), or an
+    element of the answer. Where none matches, or no answer came, it leaves by `other`; if that leads nowhere the run
+    fails with CT51, or with CT12 where time ran out.
+    """
+
+    TYPE = "api_integration"
+    LABEL = "API integration"
+    GROUP = "Integration"
+    WORDS: ClassVar[tuple[str, ...]] = ("data exchange", "HTTP call", "API", "REST", "request", "webhook", "endpoint")
+    OUTPUTS: ClassVar[Mapping[str, str]] = {
+        "status": "`success` where the response code is 2xx, else `failure`.",
+        "code": "The HTTP response code; null where no answer came.",
+        "headers": "The headers of the answer, names in lower case.",
+        "data": "The answer's body, or what the endpoint's base element picks of it.",
+    }
+
+    endpoint: str = Field(min_length=1, max_length=64, description="Name of the endpoint.")
+    query: list[Pair] = Field(default_factory=list, max_length=100, description="Query parameters to add.")
+    headers: list[Pair] = Field(default_factory=list, max_length=100, description="Headers to add.")
+    body: Value = Field(None, description="Body to send in place of the endpoint's; null to send that one.")
+    outcomes: list[Branch] = Field(
+        default_factory=list, max_length=50, description="An exit for each answer to tell apart; none for yes and no."
+    )
+
+    def execute(self, run: Run) -> Outcome:
+        try:
+            definition = run.definition("endpoint", self.endpoint)
+            answer = self._call(run, definition)
+            data = _pick(definition["base_element"], answer.data, run) if definition["base_element"] else answer.data
+            exit_name = self._exit(run, definition["decides"], answer)
+        except (NodeError, LanguageError) as error:
+            return self._failed(run, error)
+        return Outcome(exit_name, _outputs("success" if answer.code // 100 == 2 else "failure", answer, data))
+
+    def _call(self, run: Run, definition: Mapping[str, Any]) -> Answer:
+        body = run.render(definition["body"]) if self.body is None else self.body
+        return run.call(
+            connection=definition["connection"],
+            method=definition["method"],
+            path=render_path(definition["path"], lambda piece: to_text(_text(piece).render(run.names, run.budget))),
+            query=_pairs(run.render(definition["query"])) + _pairs(_plain(self.query)),
+            headers=_merged(_pairs(run.render(definition["headers"])), _pairs(_plain(self.headers))),
+            body=body,
+            body_type=self._body_type(definition),
+            timeout_seconds=definition["timeout_seconds"],
+            repeat=definition["repeat"],
+        )
+
+    def _body_type(self, definition: Mapping[str, Any]) -> str:
+        body_type: str = definition["body_type"]
+        if body_type != "none" or self.body is None:
+            return "" if body_type == "none" else body_type
+        if definition["method"] == "GET":
+            raise NodeError("A GET call has no body.", code="call_not_built", hint="Take the body out of this step.")
+        return "json"
+
+    def _exit(self, run: Run, decides: str, answer: Answer) -> str:
+        if not self.outcomes:
+            return "yes" if answer.code // 100 == 2 else "no"
+        if decides == "code":
+            found = next((each.exit for each in self.outcomes if is_code(each.value, answer.code)), None)
+        else:
+            element = _pick(decides, answer.data, run)
+            found = next((each.exit for each in self.outcomes if matches(element, each.value)), None)
+        if found is None and not run.is_connected("other"):
+            raise RunError(
+                f"Step {run.node.title} has no outcome for this answer (response code {answer.code}).",
+                code="CT51",
+                status=502,
+                hint="Add an outcome for it, or connect the exit 'other'.",
+            )
+        return found or "other"
+
+    def _failed(self, run: Run, error: FlowError) -> Outcome:
+        """No answer that can be used: leave by the exit for that, or end the run."""
+        outputs = _outputs("failure", Answer(0), None)
+        if not self.outcomes:
+            return Outcome("no", outputs, error=error)
+        if run.is_connected("other"):
+            return Outcome("other", outputs, error=error)
+        code, status = ("CT12", 504) if error.code == "timed_out" else ("CT51", 502)
+        message = f"Step {run.node.title} got no answer that can be used: {error.message}"
+        raise RunError(message, code=code, status=status, hint="Connect the exit 'other'.") from error
+
+    @classmethod
+    def exits(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        outcomes = settings.get("outcomes")
+        return branch_exits(outcomes, otherwise="other") if outcomes else cls.EXITS
+
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        return (("endpoint", self.endpoint),)
+
+    def findings(self) -> Iterator[Finding]:
+        yield from header_findings(self.headers, REFUSED_IN_CALLS)
+        yield from branch_findings(self.outcomes, otherwise="other")
+
+
+def is_code(wanted: JSON, code: int) -> bool:
+    """Whether an outcome's value takes a response code: `404`, `"404"`, or `"4xx"` for all of them."""
+    text = to_text(wanted) if isinstance(wanted, str | int | Decimal) else ""
+    if not _CODE.fullmatch(text):
+        return False
+    return text == str(code) or text.lower() == f"{code // 100}xx"
+
+
+def _outputs(status: str, answer: Answer, data: JSON) -> dict[str, JSON]:
+    return {"status": status, "code": answer.code or None, "headers": dict(answer.headers), "data": data}
+
+
+def _pick(path: str, data: JSON, run: Run) -> JSON:
+    """The element of an answer at `path`. `data` is the answer itself, unless it has a member of that name."""
+    names: dict[str, JSON] = {"data": data}
+    return _expression(path).evaluate(names | data if isinstance(data, dict) else names, run.budget)
+
+
+def _plain(pairs: Iterable[Pair]) -> list[Any]:
+    return [{"name": pair.name, "value": pair.value} for pair in pairs]
+
+
+def _pairs(pairs: Any) -> Pairs:
+    return tuple((pair["name"], to_text(pair["value"])) for pair in pairs if pair["value"] is not None)
+
+
+def _merged(theirs: Pairs, ours: Pairs) -> Pairs:
+    """Headers of endpoint and step, each once. Raises NodeError where they differ."""
+    merged: dict[str, tuple[str, str]] = {}
+    for name, value in theirs + ours:
+        first = merged.setdefault(name.lower(), (name, value))
+        if first[1] != value:
+            raise NodeError(
+                f"The header {name} has two values.",
+                code="header_conflict",
+                hint="Set it on the endpoint or in the step.",
+            )
+    return tuple(merged.values())
+
+
+_expression = lru_cache(maxsize=1024)(compile_expression)
+_text = lru_cache(maxsize=1024)(compile_text)
