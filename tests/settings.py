@@ -1,13 +1,15 @@
 """The settings under which the tests run: the real ones, in an environment of their own, with a quick password hasher."""
 
+import atexit
 import os
+import shutil
 import tempfile
-from pathlib import Path
 
-_DIRECTORY = Path(tempfile.gettempdir()) / f"chatflow-tests-{os.getuid()}"
+_DIRECTORY = tempfile.mkdtemp(prefix="chatflow-tests-")
+atexit.register(shutil.rmtree, _DIRECTORY, ignore_errors=True)
 os.environ |= {
     "DEBUG": "0",
-    "DATA_DIR": str(_DIRECTORY),
+    "DATA_DIR": _DIRECTORY,
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_DIRECTORY}/chatflow.sqlite3",
     "REDIS_URL": os.environ.get("TEST_REDIS_URL") or "redis://127.0.0.1:1/0",
     "SECRET_KEY": "only for tests: 8GpUY1o0GqKpC6nXo4Dk0l2qv5mBzr7eT3sHJwXN",
@@ -33,7 +35,6 @@ STORAGES = {
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in life: a database in memory can't be shared between threads without locking its tables.
-    _DIRECTORY.mkdir(mode=0o700, exist_ok=True)
-    DATABASES["default"]["TEST"] = {"NAME": str(_DIRECTORY / f"test-{os.getpid()}.sqlite3")}
+    DATABASES["default"]["TEST"] = {"NAME": f"{_DIRECTORY}/test.sqlite3"}
     _OPTIONS = DATABASES["default"]["OPTIONS"]
     _OPTIONS["init_command"] = _OPTIONS["init_command"].replace("synchronous=FULL", "synchronous=OFF")
