@@ -4,3 +4,10 @@ from django.apps import AppConfig
 class IntegrationsConfig(AppConfig):
     name = "integrations"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from flows import outside
+        from integrations.catalog import RealCatalog
+        from integrations.door import RealDoor
+
+        outside.register(door=RealDoor, catalog=RealCatalog)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from django.db.models import QuerySet
+
 from flows.engine.node import NODE_TYPES
 from flows.engine.protocols import Definition, Entry
 from flows.engine.strictjson import loads
@@ -65,7 +67,9 @@ class RealCatalog:
         if flow is None:
             return []
         routes = [Entry(step, by, production=production) for step, production, by in routes_into(flow)]
-        return routes + [entry for source in self._sources if source.slug != slug for entry in self._jumps(source, slug)]
+        return routes + [
+            entry for source in self._sources if source.slug != slug for entry in self._jumps(source, slug)
+        ]
 
     def _jumps(self, source: Source, slug: str) -> Iterable[Entry]:
         variables = self._brought_by(source.slug)
@@ -82,7 +86,7 @@ class RealCatalog:
         return frozenset(name for source in self._sources if source.slug in seen for name in source.variables)
 
     @property
-    def _flows(self) -> Any:
+    def _flows(self) -> QuerySet[Flow]:
         return Flow.objects.filter(entity=self.entity, kind=self.kind)
 
     @cached_property

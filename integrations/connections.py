@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from flows.engine.errors import NodeError
 from flows.models import Entity, Environment
 from flows.roles import require
 from integrations.building import check_base, check_header_name
@@ -139,7 +140,7 @@ def _address(problems: Problems, field: str, text: str) -> str:
         return text
     try:
         return check_base(text)
-    except CallNotBuilt as error:
+    except NodeError as error:
         problems.add(field, f"{error.message} {error.hint}".rstrip())
         return text
 

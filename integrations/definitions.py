@@ -52,7 +52,7 @@ class Problems:
     def refuse(self) -> None:
         """Raise ValidationError if there is anything."""
         if self._found:
-            raise ValidationError(self._found)  # type: ignore[arg-type]
+            raise ValidationError(self._found)
 
 
 def put(

@@ -24,13 +24,11 @@ MAX_TIMEOUT_SECONDS = 60
 
 SAFE_METHODS = frozenset({Method.GET, Method.HEAD})
 EMBEDDED = frozenset(
-    "connection method path query headers body body_type decides base_element timeout_seconds repeat".split()
+    ["connection", "method", "path", "query", "headers", "body", "body_type", "decides", "base_element", "timeout_seconds", "repeat"]
 )
 """What versions freeze; a change of it is an edit, a change of title or sample is not."""
 
-_ANSWER_PATH = re.compile(
-    r"""[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[([0-9]{1,9}|"[^"]*"|'[^']*')\])*""", re.ASCII
-)
+_ANSWER_PATH = re.compile(r"""[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[([0-9]{1,9}|"[^"]*"|'[^']*')\])*""", re.ASCII)
 
 Pairs = Sequence[Mapping[str, Any]]
 
@@ -118,7 +116,9 @@ def _body(problems: Problems, body_type: str, body: JSON) -> str:
     """A body as it is stored."""
     if body_type == BodyType.NONE:
         if body is not None and body != "":
-            problems.add("body", "There is a body, and the body type says that there is none. Choose json, form or text.")
+            problems.add(
+                "body", "There is a body, and the body type says that there is none. Choose json, form or text."
+            )
         return ""
     if body_type == BodyType.FORM and not isinstance(body, dict):
         problems.add("body", 'A form\'s body is an object of names and values: {"name": "value"}.')
@@ -173,7 +173,9 @@ def _check_headers(problems: Problems, headers: Any, connection: Connection | No
         if ours and name.lower() == ours:
             problems.add("headers", f"The connection adds {name} itself, with its secret; leave it out here.")
         elif name.lower() == "authorization" and "{{" not in str(value):
-            problems.add("headers", "A fixed Authorization is a secret: give it to the connection, which keeps it sealed.")
+            problems.add(
+                "headers", "A fixed Authorization is a secret: give it to the connection, which keeps it sealed."
+            )
 
 
 def _auth_header(connection: Connection) -> str:
@@ -191,4 +193,4 @@ def _check_templates(problems: Problems, field: str, source: Any, what: str) -> 
 def _check_answer_path(problems: Problems, field: str, path: str) -> None:
     """A path like `result.items[0].state`, read in the answer."""
     if not _ANSWER_PATH.fullmatch(path):
-        problems.add(field, f"{path!r} isn't a path into the answer, like result.items[0].state.")
+        problems.add(field, f"{path!r} isn't a path into the answer, like result.state, or data[0] where it is a list.")

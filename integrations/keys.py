@@ -116,7 +116,9 @@ def _checked_rsa(material: str) -> str:
     except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPublicKey):
-        raise ValidationError({"material": "An RSA public key is PEM text that begins with -----BEGIN PUBLIC KEY-----."})
+        raise ValidationError(
+            {"material": "An RSA public key is PEM text that begins with -----BEGIN PUBLIC KEY-----."}
+        )
     if key.key_size < MIN_RSA_BITS:
         raise ValidationError({"material": f"The RSA key has {key.key_size} bits; {MIN_RSA_BITS} is the least."})
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
