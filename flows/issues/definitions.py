@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from flows.issues.base import Issue, Kind, Subject, Use, finds
 
@@ -40,5 +41,5 @@ def _missing(subject: Subject, use: Use) -> Issue:
     because = f", which the {needed.kind} “{needed.name}” needs" if needed else ""
     kind = _OF.get(use.kind, OTHER)
     close = subject.did_you_mean(use.name, subject.catalog.names(use.kind))
-    words = {"kind": use.kind, "name": use.name, "because": because}
+    words: dict[str, Any] = {"kind": use.kind, "name": use.name, "because": because}
     return kind.at(use.node, use.setting, before=close, **words)

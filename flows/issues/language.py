@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from flows.engine.errors import LanguageError, SyntaxRefused, UnknownFilter
 from flows.issues.base import Issue, Kind, Subject, Written, finds
@@ -10,7 +11,7 @@ from flows.issues.base import Issue, Kind, Subject, Written, finds
 BAD = Kind(
     "bad_expression",
     "error",
-    "Step {step} can't be read in {place}{column}: {reason}",
+    "Step {step} can't be read in {place}: {reason}",
     "Correct the expression (docs/language.md).",
 )
 FILTER = Kind(
@@ -30,6 +31,7 @@ def unreadable(subject: Subject) -> Iterator[Issue]:
                 yield kind.at(node, written.setting, hint=error.hint, **_words(written, error))
 
 
-def _words(written: Written, error: LanguageError) -> dict[str, str]:
+def _words(written: Written, error: LanguageError) -> dict[str, Any]:
     column = error.column if isinstance(error, SyntaxRefused) and "olumn" not in error.message else 0
-    return {"place": written.place, "column": f" (column {column})" if column else "", "reason": error.message}
+    where = f"{written.place} (column {column} of the expression)" if column else written.place
+    return {"place": where, "reason": error.message}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from flows.engine.graph import GraphNode
 from flows.issues.base import Issue, Kind, Subject, Written, finds
@@ -43,7 +44,12 @@ def _problems(subject: Subject, node: GraphNode, written: Written, path: tuple[s
     elif giver and len(path) > 1 and name not in GIVEN and name not in subject.ways.brought:
         outputs = giver.node_type.OUTPUTS
         if path[1] not in outputs:
-            words = {"path": f"{name}{_key(path[1])}", "output": path[1], "giver": giver.title, "outputs": ", ".join(outputs)}
+            words: dict[str, Any] = {
+                "path": f"{name}{_key(path[1])}",
+                "output": path[1],
+                "giver": giver.title,
+                "outputs": ", ".join(outputs),
+            }
             close = subject.did_you_mean(str(path[1]), outputs)
             yield OUTPUT.at(node, written.setting, place=written.place, before=close, **words)
 

@@ -28,7 +28,9 @@ WHOLE = re.compile(_PATH % "+")
 WITHIN = re.compile(r"(?<![\w./:@$\[{-])" + _PATH % "+" + r"(?![\w@(/])")
 BRACED = re.compile(r"\$?\{\s*" + _PATH % "*" + r"\s*\}")
 
-FILE_ENDINGS = frozenset("com csv htm html io jpg json net org pdf php png sh sql txt xml".split())
+FILE_ENDINGS = frozenset(
+    ("com", "csv", "htm", "html", "io", "jpg", "json", "net", "org", "pdf", "php", "png", "sh", "sql", "txt", "xml")
+)
 PLAIN_VALUES = frozenset(("now", "uuid", "index"))
 """Nothing can be read within them."""
 
@@ -39,14 +41,16 @@ Knows = Callable[[str], bool]
 def unbraced(subject: Subject) -> Iterator[Issue]:
     for node in subject.reachable:
         for written in subject.texts[node.number]:
-            found = None if written.is_formula else _find(subject, written, partial(_knows, subject, node.number, written))
+            found = (
+                None if written.is_formula else _find(subject, written, partial(_knows, subject, node.number, written))
+            )
             if found is not None:
                 text, ours = found
                 yield UNBRACED.at(node, written.setting, text=text, place=written.place, ours=ours)
 
 
 def _knows(subject: Subject, number: int, written: Written, name: str) -> bool:
-    return name in PER_ITEM if name in PER_ITEM and written.is_per_item else subject.ways.knows(number, name)
+    return written.is_per_item if name in PER_ITEM else subject.ways.knows(number, name)
 
 
 def _find(subject: Subject, written: Written, knows: Knows) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ HEAD = """# Issues: what is found before a run
 
 Every save checks the flow. An **error** keeps it from being submitted; a **warning** doesn't. Each issue names its step, the
 setting where there is one, and says what to do. *Words in italics* stand for what the message names. Node types add
-findings of their own, with their own codes (docs/nodes.md).
+findings of their own, with codes of their own: a schema that is none, a header that can't be set.
 
 This page is made from `flows/issues/`: `python -m flows.issues > docs/issues.md`.
 

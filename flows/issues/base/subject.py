@@ -37,7 +37,7 @@ class Subject:
     kind: str
     catalog: Catalog
     _found: dict[tuple[str, str], Definition | None] = field(default_factory=dict)
-    _close: dict[str, str] = field(default_factory=dict)
+    _close: dict[tuple[str, frozenset[str]], str] = field(default_factory=dict)
 
     @property
     def nodes(self) -> Iterable[GraphNode]:
@@ -76,12 +76,13 @@ class Subject:
 
     def did_you_mean(self, name: str, names: Iterable[str]) -> str:
         """A sentence that offers the name most like this one, with a blank after it; empty if none is like it."""
-        if name not in self._close:
+        among = frozenset(names)
+        if (name, among) not in self._close:
             if len(self._close) >= MAX_SUGGESTIONS:
                 return ""
-            close = get_close_matches(name, sorted(names), n=1)
-            self._close[name] = f"Did you mean “{close[0]}”? " if close else ""
-        return self._close[name]
+            close = get_close_matches(name, sorted(among), n=1)
+            self._close[name, among] = f"Did you mean “{close[0]}”? " if close else ""
+        return self._close[name, among]
 
     def _uses_of(self, node: GraphNode) -> Iterator[Use]:
         if node.node is None:

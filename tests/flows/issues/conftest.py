@@ -33,7 +33,7 @@ class Picky(Node):
 
     def findings(self) -> Iterable[Finding]:
         if self.colour != "blue":
-            yield Finding("colour_is_off", f"the colour {self.colour} {{doesn't}} suit it.", "Choose blue.", "warning")
+            yield Finding("colour_is_off", f"The colour {self.colour} {{doesn't}} suit it.", "Choose blue.", "warning")
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,8 @@ import sys
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import flows.nodes  # noqa: F401
 from flows.engine.filling import filling_of
@@ -59,7 +61,9 @@ def test_a_name_travels_through_many_nested_loops() -> None:
 def test_as_many_names_as_a_flow_may_have_are_checked_at_every_node() -> None:
     nodes: list[dict[str, Any]] = [{"number": 1, "type": "start", "exits": {"next": 2}}]
     nodes += [calculate(number, f"sum_{number - 1}.result + {number}", number + 1) for number in range(2, MAX_NODES)]
-    nodes.append({"number": MAX_NODES, "type": "api_end", "settings": {"body": f"{{{{ sum_{MAX_NODES - 1}.result }}}}"}})
+    nodes.append(
+        {"number": MAX_NODES, "type": "api_end", "settings": {"body": f"{{{{ sum_{MAX_NODES - 1}.result }}}}"}}
+    )
     assert [(issue.node, issue.code) for issue in checked(nodes)] == [(2, "unknown_reference")]
 
 
@@ -98,10 +102,15 @@ def test_no_text_that_a_run_would_fill_in_is_overlooked(type_name: str) -> None:
 
 _EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "start": [{"recipient": "{{ payload.phone }}", "sample": "{{ not.read }}"}],
-    "api_end": [{"headers": [{"name": "X-A", "value": "{{ a.b }}"}], "body": {"a": [{"b": "{{ c }}-{{ d }}"}], "{{ e }}": 1}}],
+    "api_end": [
+        {"headers": [{"name": "X-A", "value": "{{ a.b }}"}], "body": {"a": [{"b": "{{ c }}-{{ d }}"}], "{{ e }}": 1}}
+    ],
     "calculate": [{"expression": "a + b.c"}],
     "set_variable": [{"assignments": [{"name": "x", "value": {"a": "{{ b }}"}}, {"name": "y", "value": "{{ c }}"}]}],
-    "display_list": [{"items": "{{ a }}", "line": "{{ item.b }} {{ c }}", "keep": "item.d > e"}, {"items": [], "line": "x"}],
+    "display_list": [
+        {"items": "{{ a }}", "line": "{{ item.b }} {{ c }}", "keep": "item.d > e"},
+        {"items": [], "line": "x"},
+    ],
     "api_integration": [
         {
             "endpoint": "orders",
@@ -111,6 +120,18 @@ _EXAMPLES: dict[str, list[dict[str, Any]]] = {
         }
     ],
 }
+
+
+@given(text=st.text(alphabet="{}[]|.:'\"$ \npaylod_1Ä-+", max_size=80))
+@example(text="[[lower:[[upper:payload]]]] {payload}} {{ '{{' }} payload[0].x")
+def test_whatever_an_author_writes_is_answered_with_issues(text: str) -> None:
+    nodes = [
+        {"number": 1, "type": "start", "exits": {"next": 2}},
+        {"number": 2, "type": "calculate", "settings": {"expression": text}, "exits": {"yes": 3, "no": 3}},
+        {"number": 3, "type": "api_end", "settings": {"body": {"a": [text]}}},
+    ]
+    known = {"bad_expression", "unknown_filter", "unknown_reference", "unbraced_reference"}
+    assert {issue.code for issue in checked(nodes)} <= known
 
 
 def test_the_checks_work_without_django() -> None:
