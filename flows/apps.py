@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate, pre_migrate
+from django.utils.module_loading import autodiscover_modules
 
 
 class FlowsConfig(AppConfig):
@@ -7,6 +8,7 @@ class FlowsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        autodiscover_modules("nodes")
         from flows import checks, triggers  # noqa: F401 - checks register themselves
 
         pre_migrate.connect(triggers.before_migrate, sender=self)

@@ -19,7 +19,9 @@ from flows.roles import entities_of
 
 def add_actor(parser: ArgumentParser) -> None:
     """`--as USER` and `--entity E`."""
-    parser.add_argument("--as", dest="actor", metavar="USER", help="the user who does this; the same roles hold as on the pages")
+    parser.add_argument(
+        "--as", dest="actor", metavar="USER", help="the user who does this; the same roles hold as on the pages"
+    )
     parser.add_argument("--entity", metavar="E", help="slug of the entity; may be left out where there is only one")
 
 
@@ -29,7 +31,9 @@ def acting(name: str | None) -> User:
         raise CommandError("Say who does this: --as USER.")
     user = User.objects.filter(username=name).first()
     if user is None:
-        raise CommandError(f"There is no user {name!r}. A superuser creates users in the admin or with `manage.py setup`.")
+        raise CommandError(
+            f"There is no user {name!r}. A superuser creates users in the admin or with `manage.py setup`."
+        )
     if not user.is_active:
         raise CommandError(f"The user {name!r} isn't active.")
     return user
@@ -47,8 +51,11 @@ def entity_for(slug: str | None, user: User | None) -> Entity:
     if len(some) == 1:
         return some[0]
     if not some:
-        raise CommandError("There is no entity yet: `manage.py setup FILE --as USER` makes one." if user is None else
-                           f"{user} belongs to no entity; an owner can grant a role.")
+        raise CommandError(
+            "There is no entity yet: `manage.py setup FILE --as USER` makes one."
+            if user is None
+            else f"{user} belongs to no entity; an owner can grant a role."
+        )
     raise CommandError("Say which entity: --entity " + " | ".join(entity.slug for entity in some[:10]))
 
 

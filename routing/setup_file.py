@@ -1,0 +1,223 @@
+"""Set up entities from one JSON file: members, channels, connections, endpoints, keys. Repeatable; all or nothing.
+
+Secrets and passwords never stand in the file: it names the environment variables that hold them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ValidationError as WrongShape
+
+from flows.engine.errors import GraphRefused
+from flows.engine.graph import NAME_PATTERN, SLUG_PATTERN, place_of
+from flows.engine.strictjson import loads
+from flows.members import grant, make_entity
+from flows.models import Entity, Environment, Membership, Role
+from integrations.connections import save_connection
+from integrations.endpoints import save_endpoint
+from integrations.keys import save_key
+from routing.channels import onboard
+
+T = TypeVar("T")
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Member(Part):
+    username: str = Field(min_length=1, max_length=150)
+    email: str = ""
+    roles: list[str] = Field(min_length=1, description=f"Any of {', '.join(Role.values)}.")
+    password_env: str = Field("", description="Environment variable with the password of a new user.")
+
+
+class Place(Part):
+    address: str = Field(description="Base URL of the service.")
+    secret_env: str = Field("", description="Environment variable with the secret.")
+
+
+class ConnectionPart(Part):
+    name: str = Field(pattern=NAME_PATTERN)
+    title: str = ""
+    auth: str = Field("none", description="none, basic, bearer, api_key_header or api_key_query.")
+    auth_name: str = Field("", description="Name of the header or query parameter of an API key.")
+    production: Place
+    sandbox: Place | None = None
+
+
+class PairPart(Part):
+    name: str
+    value: Any = ""
+
+
+class EndpointPart(Part):
+    name: str = Field(pattern=NAME_PATTERN)
+    title: str = ""
+    connection: str
+    method: str = "GET"
+    path: str
+    query: list[PairPart] = Field(default_factory=list)
+    headers: list[PairPart] = Field(default_factory=list)
+    body: Any = None
+    body_type: str = Field("", description="json, form, text or none; default: json where there is a body.")
+    decides: str = Field("code", description='"code", or a path into the answer, like data.status.')
+    base_element: str = ""
+    timeout_seconds: int = Field(10, ge=1, le=60)
+    repeat: str = Field("", description="safe, idempotency_key or never; default: safe for GET, else never.")
+
+
+class KeyPart(Part):
+    name: str = Field(pattern=NAME_PATTERN)
+    kind: str = Field(description="aes-256, rsa-public or hmac.")
+    material_env: str = Field("", description="Environment variable with the material; an AES key may be left out.")
+
+
+class EntityPart(Part):
+    slug: str = Field(pattern=SLUG_PATTERN, max_length=50)
+    name: str = ""
+    members: list[Member] = Field(default_factory=list)
+    channels: list[str] = Field(default_factory=list)
+    connections: list[ConnectionPart] = Field(default_factory=list)
+    endpoints: list[EndpointPart] = Field(default_factory=list)
+    keys: list[KeyPart] = Field(default_factory=list)
+
+
+class SetupFile(Part):
+    """What `manage.py setup` reads."""
+
+    entities: list[EntityPart] = Field(min_length=1)
+
+
+def read_setup(text: str) -> SetupFile:
+    """Check the file's shape. Raises GraphRefused or JSONRefused with place and reason."""
+    try:
+        return SetupFile.model_validate(loads(text))
+    except WrongShape as error:
+        detail = error.errors(include_url=False, include_context=False)[0]
+        reason = {"missing": "is missing", "extra_forbidden": "is not a key we know"}.get(detail["type"], detail["msg"])
+        raise GraphRefused(place_of(detail["loc"], ""), reason) from None
+
+
+@transaction.atomic
+def apply_setup(file: SetupFile, *, by: User) -> list[str]:
+    """Bring everything to what the file says; returns what was done, a line each. Nothing is kept of a refused file."""
+    return [line for index, part in enumerate(file.entities) for line in _apply_entity(part, f"entities[{index}]", by)]
+
+
+def _apply_entity(part: EntityPart, place: str, by: User) -> list[str]:
+    entity = Entity.objects.filter(slug=part.slug).first()
+    done = []
+    if entity is None:
+        entity = _at(f"{place}.slug", lambda: make_entity(part.slug, part.name, by=by))
+        done.append(f"entity {entity.slug}: made")
+    for kind, parts, apply in (
+        ("members", part.members, _apply_member),
+        ("channels", part.channels, _apply_channel),
+        ("connections", part.connections, _apply_connection),
+        ("endpoints", part.endpoints, _apply_endpoint),
+        ("keys", part.keys, _apply_key),
+    ):
+        for index, one in enumerate(parts):
+            done.append(_at(f"{place}.{kind}[{index}]", lambda one=one, apply=apply: apply(entity, one, by)))  # type: ignore[misc]
+    return done
+
+
+def _at(place: str, work: Callable[[], T]) -> T:
+    """Do one part; a refusal names the place in the file."""
+    try:
+        return work()
+    except ValidationError as error:
+        fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+        field, messages = next(iter(fields.items()))
+        raise GraphRefused(f"{place}.{field}" if field else place, " ".join(messages)) from None
+
+
+def _apply_member(entity: Entity, part: Member, by: User) -> str:
+    unknown = [role for role in part.roles if role not in Role.values]
+    if unknown:
+        raise ValidationError({"roles": f"there is no role {unknown[0]!r}; roles are {', '.join(Role.values)}"})
+    user = User.objects.filter(username=part.username).first() or _new_user(part, by)
+    for role in part.roles:
+        if not Membership.objects.filter(entity=entity, user=user, role=role).exists():
+            grant(entity, user, role, by=by)
+    return f"member {part.username}: {', '.join(part.roles)}"
+
+
+def _new_user(part: Member, by: User) -> User:
+    if not by.is_superuser:
+        raise ValidationError({"username": f"there is no user {part.username!r}, and only a superuser makes users"})
+    user = User(username=part.username, email=part.email, is_staff=True)
+    user.full_clean(exclude=["password"])
+    if part.password_env:
+        password = _from_environment(part.password_env, "password_env")
+        validate_password(password, user)
+        user.set_password(password)
+    else:
+        user.set_unusable_password()
+    user.save()
+    return user
+
+
+def _apply_channel(entity: Entity, kind: str, by: User) -> str:
+    onboard(entity, kind, by=by)
+    return f"channel {kind}: onboarded"
+
+
+def _apply_connection(entity: Entity, part: ConnectionPart, by: User) -> str:
+    places = {Environment.PRODUCTION: part.production, Environment.SANDBOX: part.sandbox}
+    secrets = {
+        str(environment): _from_environment(place.secret_env, f"{environment}.secret_env")
+        for environment, place in places.items()
+        if place is not None and place.secret_env
+    }
+    save_connection(
+        entity,
+        by=by,
+        name=part.name,
+        title=part.title,
+        production_address=part.production.address,
+        sandbox_address=part.sandbox.address if part.sandbox else "",
+        auth=part.auth,
+        auth_name=part.auth_name,
+        secrets=secrets,
+    )
+    return f"connection {part.name}: {part.production.address}"
+
+
+def _apply_endpoint(entity: Entity, part: EndpointPart, by: User) -> str:
+    body_type = part.body_type or ("none" if part.body is None else "json")
+    save_endpoint(
+        entity,
+        by=by,
+        **part.model_dump(
+            include={"name", "title", "connection", "method", "path", "decides", "base_element", "repeat"}
+        ),
+        query=[pair.model_dump() for pair in part.query],
+        headers=[pair.model_dump() for pair in part.headers],
+        body=part.body,
+        body_type=body_type,
+        timeout_seconds=part.timeout_seconds,
+    )
+    return f"endpoint {part.name}: {part.method} {part.path}"
+
+
+def _apply_key(entity: Entity, part: KeyPart, by: User) -> str:
+    material = _from_environment(part.material_env, "material_env") if part.material_env else ""
+    save_key(entity, by=by, name=part.name, kind=part.kind, material=material)
+    return f"key {part.name}: {part.kind}"
+
+
+def _from_environment(name: str, field: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise ValidationError({field: f"the environment variable {name} isn't set"})
+    return value
