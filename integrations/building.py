@@ -1,7 +1,7 @@
 """Putting a call together from rendered values, so that a value stays a value: no way out of its place in path or header.
 
 Paths are made by `flows.engine.paths`. Bodies are made from JSON trees and pairs, never by joining text. What can't be built
-is refused with CallNotBuilt (or PathRefused).
+is refused with CallNotBuilt.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 import idna
 
 from flows.engine import strictjson
-from flows.engine.paths import check_segment, join_path, render_path, split_path
+from flows.engine.paths import PathRefused, check_segment, join_path, render_path, split_path
 from flows.engine.strictjson import JSON
 from integrations.outbound import MAX_BODY_BYTES, CallNotBuilt
 
@@ -100,8 +100,11 @@ def check_url(url: str) -> SplitResult:
         raise CallNotBuilt(f"{host!r} isn't a host name.", hint="Write an address like https://api.example.com/v1.")
     if not _PATH.fullmatch(parts.path) or not _QUERY.fullmatch(parts.query):
         raise CallNotBuilt("The address holds a character that has to be encoded.", hint="Encode it as %XX.")
-    for segment in parts.path.split("/"):
-        check_segment(segment)
+    try:
+        for segment in parts.path.split("/"):
+            check_segment(segment)
+    except PathRefused as refused:
+        raise CallNotBuilt(refused.message, hint=refused.hint) from None
     if len(url) > MAX_URL_CHARS:
         raise CallNotBuilt(
             f"The address is longer than {MAX_URL_CHARS} characters.", hint="Send long values in the body."
@@ -161,7 +164,12 @@ def check_header(name: str, value: str) -> None:
 
 def json_body(tree: JSON) -> tuple[bytes, str]:
     """A JSON body and its content type."""
-    return _checked(strictjson.dumps_bytes(tree)), "application/json"
+    try:
+        return _checked(strictjson.dumps_bytes(tree)), "application/json"
+    except TypeError:  # half of a surrogate pair, which a value read from JSON can't hold
+        raise CallNotBuilt(
+            "The body holds a value that isn't JSON.", hint="See which values are in the body."
+        ) from None
 
 
 def form_body(pairs: Iterable[tuple[str, str]]) -> tuple[bytes, str]:

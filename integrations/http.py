@@ -2,7 +2,7 @@
 
 Nothing else imports requests, urllib3 or socket, so what holds here holds for all: vetted addresses (`addresses`,
 `sockets`), a deadline for the whole call, bounded answers, no redirects, no proxies of the environment, nothing kept from
-one call to the next but idle connections (`connections`).
+one call to the next but idle connections (`pool`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 
 from integrations.building import check_header, check_url
-from integrations.connections import adapter
 from integrations.outbound import (
     LIMITS,
     MAX_BODY_BYTES,
@@ -29,6 +28,7 @@ from integrations.outbound import (
     OutboundRequest,
     OutboundResponse,
 )
+from integrations.pool import adapter
 from integrations.sockets import Attempt, current
 
 __all__ = ["LIMITS", "CallFailed", "CallNotBuilt", "Limits", "OutboundRequest", "OutboundResponse", "send"]
@@ -149,8 +149,9 @@ def _explained(error: Exception, attempt: Attempt) -> CallFailed:
             reason = getattr(cause, "verify_message", "") or (cause.reason or "no agreement").replace("_", " ").lower()
             hint = "Its certificate must be valid for this host name and issued by an authority that is trusted."
             return attempt.failed("tls_failed", f"No secure connection to {attempt.host}: {reason}.", hint)
-        if type(cause) is http.client.HTTPException:  # not a subclass: this is how it says "too many headers"
-            return attempt.failed("answer_too_large", f"The answer of {attempt.host} has too many headers.")
+        # HTTPException itself, not a subclass, is how "too many headers" is said.
+        if isinstance(cause, http.client.LineTooLong) or type(cause) is http.client.HTTPException:
+            return attempt.failed("answer_too_large", f"The headers of {attempt.host} are too large.")
     if attempt.sent:
         return attempt.failed(
             "bad_answer", f"{attempt.host} didn't give a complete HTTP answer.", "Ask whoever runs the service."

@@ -13,8 +13,8 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_HEAD_BYTES = 64 * 1024
 """Status line and headers of an answer, interim answers included."""
 
-MAX_WIRE_BYTES = 8 * MAX_BODY_BYTES
-"""Everything a target may send for one call: a 1 MiB body in one-byte chunks fits, an endless one doesn't."""
+MAX_WIRE_BYTES = 4 * MAX_BODY_BYTES
+"""Everything a target may send for one call: a 1 MiB body in three-byte chunks fits, endless trailers don't."""
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
 MAX_TIMEOUT_SECONDS = 60.0

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import ssl
+import threading
 import time
 from functools import cache
 from typing import Any
@@ -27,6 +28,8 @@ IDLE_SECONDS = 15.0
 
 HOSTS_KEPT = 50
 CONNECTIONS_KEPT_PER_HOST = 10
+
+_making = threading.Lock()
 
 # Its messages quote whole URLs, and the query of a URL may hold a key.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -103,17 +106,31 @@ def _tls_context() -> ssl.SSLContext:
     return context
 
 
-@cache
 def adapter() -> SafeAdapter:
     """The one of this process."""
+    with _making:
+        return _adapter()
+
+
+@cache
+def _adapter() -> SafeAdapter:
     return SafeAdapter(HOSTS_KEPT, CONNECTIONS_KEPT_PER_HOST, max_retries=0)
 
 
 def close_all() -> None:
-    """Close the idle connections and forget the trusted certificates; the next call starts afresh."""
-    if adapter.cache_info().currsize:
+    """Close the idle connections; the next call makes its own."""
+    if _adapter.cache_info().currsize:
         adapter().close()
-        adapter.cache_clear()
 
 
-os.register_at_fork(after_in_child=adapter.cache_clear)  # two processes can't share a connection
+def forget() -> None:
+    """Make a new adapter at the next call, as in a child process: two processes can't share a connection.
+
+    The lock is new as well: in a child, it may be held by a thread that isn't there.
+    """
+    global _making
+    _making = threading.Lock()
+    _adapter.cache_clear()
+
+
+os.register_at_fork(after_in_child=forget)

@@ -49,6 +49,9 @@ class Secret:
     def __repr__(self) -> str:
         return f"Secret({MASK})"
 
+    def __format__(self, spec: str) -> str:
+        return MASK
+
     def __bool__(self) -> bool:
         return bool(self._text)
 
