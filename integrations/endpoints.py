@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from flows.engine.paths import PathRefused, split_path
+from flows.engine.url_paths import PathRefused, split_path
 from flows.engine.strictjson import JSON, dumps, loads
 from flows.engine.templates import compile_value
 from flows.models import Entity
@@ -24,7 +24,19 @@ MAX_TIMEOUT_SECONDS = 60
 
 SAFE_METHODS = frozenset({Method.GET, Method.HEAD})
 EMBEDDED = frozenset(
-    ["connection", "method", "path", "query", "headers", "body", "body_type", "decides", "base_element", "timeout_seconds", "repeat"]
+    [
+        "connection",
+        "method",
+        "path",
+        "query",
+        "headers",
+        "body",
+        "body_type",
+        "decides",
+        "base_element",
+        "timeout_seconds",
+        "repeat",
+    ]
 )
 """What versions freeze; a change of it is an edit, a change of title or sample is not."""
 

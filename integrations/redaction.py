@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from flows.engine.strictjson import JSON
 from integrations.secrets import MASK
 
-MIN_SECRET_CHARS = 6
-"""A shorter text is likely to be part of other words; blanking it out would spoil data and hide nothing."""
+MIN_SECRET_CHARS = 12
+"""A shorter one is likely to be a word that answers hold anyway; taking it out would spoil data and hide nothing."""
 
 
 class Redaction:

@@ -9,12 +9,20 @@ from typing import Any
 import pytest
 
 from flows.engine.errors import NodeError
+from flows.engine.loop import Finished, advance
+from flows.engine.node import End
+from flows.engine.plan import compile_content
 from flows.engine.protocols import Call
+from flows.engine.state import State
+from flows.engine.strictjson import loads
+from flows.ids import new_run_id
+from flows.sealing import seal
 from integrations.catalog import RealCatalog
 from integrations.connections import save_connection
 from integrations.door import RealDoor
+from integrations.endpoints import save_endpoint
 from integrations.models import Secret
-from tests.integrations.makers import make_entity, person
+from tests.integrations.makers import make_entity, make_flow, node, person
 from tests.integrations.servers import Server, answer, echo
 
 pytestmark = pytest.mark.django_db
@@ -206,6 +214,35 @@ def test_a_connection_without_a_sandbox_address_is_pretended(server):
     got = RealDoor().call(call("POST"), define(server, "bearer", environment="sandbox"))
     assert (got.code, got.data, got.pretended) == (200, {}, True)
     assert server.requests == []
+
+
+def test_a_short_secret_does_not_spoil_answers(serve):
+    server = serve(answer(b'{"state": "open"}', headers=[("Content-Type", "application/json")]))
+    assert RealDoor().call(call(), define(server, "bearer", secret="open")).data == {"state": "open"}
+
+
+def test_a_sealed_flow_calls_its_endpoint_through_the_door(server):
+    define(server, "bearer")
+    entity = Secret.objects.get().connection.entity
+    query = [{"name": "id", "value": "{{ payload.id }}"}]
+    save_endpoint(entity, by=person("builder"), name="orders", connection="shop", path="/{{ payload.id }}", query=query)
+    end = node(3, "api_end", {"body": {"total": "{{ ask.data.total }}"}})
+    flow = make_flow(
+        entity,
+        "asking",
+        node(1, next=2),
+        {**node(2, "api_integration", {"endpoint": "orders"}, yes=3), "name": "ask"},
+        end,
+    )
+    sealed = seal(flow, "production", RealCatalog(entity, "production"))
+    assert (sealed.missing, SECRET in sealed.text) == ((), False)
+    state = State(run_id=str(new_run_id()), given={"payload": {"id": "a/b"}}, plan=sealed.sha256, cursor=1)
+    plan = compile_content(loads(sealed.text), sealed.sha256)
+    result = advance(plan, state, RealDoor(), trace := [], max_steps=10)
+    assert result == Finished(End(200, (), {"total": Decimal("12.50")}))
+    line, headers, _ = arrived(server)
+    assert (line, headers["authorization"]) == ("GET /v1/a%2Fb?id=a%2Fb HTTP/1.1", f"Bearer {SECRET}")
+    assert SECRET not in repr(trace)
 
 
 def test_an_unknown_connection_is_a_node_error(server):
