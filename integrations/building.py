@@ -1,6 +1,6 @@
 """Putting a call together from rendered values, so that a value stays a value: no way out of its place in path or header.
 
-Paths are made by `flows.engine.paths`. Bodies are made from JSON trees and pairs, never by joining text. What can't be built
+Paths are made by `flows.engine.url_paths`. Bodies are made from JSON trees and pairs, never by joining text. What can't be built
 is refused with CallNotBuilt.
 """
 
@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 import idna
 
 from flows.engine import strictjson
-from flows.engine.paths import PathRefused, check_segment, join_path, render_path, split_path
+from flows.engine.url_paths import PathRefused, check_segment, join_path, render_path, split_path
 from flows.engine.strictjson import JSON
 from integrations.outbound import MAX_BODY_BYTES, CallNotBuilt
 

@@ -12,11 +12,11 @@ from pydantic import Field
 
 from flows.engine.compare import matches
 from flows.engine.errors import FlowError, LanguageError, NodeError, RunError
-from flows.engine.headers import REFUSED_IN_CALLS, header_findings
+from flows.engine.headers import REFUSED_IN_CALLS, header_findings, problem_of_name
 from flows.engine.language import compile_expression
 from flows.engine.loop import Run
 from flows.engine.node import Branch, Finding, Node, Outcome, Pair, Value, branch_exits, branch_findings, register
-from flows.engine.paths import render_path
+from flows.engine.url_paths import render_path
 from flows.engine.protocols import Answer
 from flows.engine.strictjson import JSON
 from flows.engine.templates import compile_text
@@ -159,9 +159,11 @@ def _pairs(pairs: Any) -> Pairs:
 
 
 def _merged(theirs: Pairs, ours: Pairs) -> Pairs:
-    """Headers of endpoint and step, each once. Raises NodeError where they differ."""
+    """Headers of endpoint and step, each once. Raises NodeError where they differ, or can't be set."""
     merged: dict[str, tuple[str, str]] = {}
     for name, value in theirs + ours:
+        if problem := problem_of_name(name, REFUSED_IN_CALLS):
+            raise NodeError(problem, code="bad_header", hint="Take it out of the step or the endpoint.")
         first = merged.setdefault(name.lower(), (name, value))
         if first[1] != value:
             raise NodeError(

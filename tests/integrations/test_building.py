@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.engine.paths import PathRefused, render_path
+from flows.engine.url_paths import PathRefused, render_path
 from integrations.building import (
     build_url,
     check_base,

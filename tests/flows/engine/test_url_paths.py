@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.engine.paths import PathRefused, join_path, render_path, split_path
+from flows.engine.url_paths import PathRefused, join_path, render_path, split_path
 
 pytestmark = pytest.mark.pure
 
