@@ -8,7 +8,7 @@ from decimal import Decimal
 from flows.engine.errors import WrongType
 from flows.engine.limits import MAX_NUMBER_DIGITS
 from flows.engine.strictjson import JSON
-from flows.engine.values import kind_of, same, to_text
+from flows.engine.values import equal, kind, to_text
 
 _NUMBER = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?([eE][+-]?[0-9]{1,3})?")
 _BOOLEANS = {"true": True, "false": False}
@@ -18,7 +18,7 @@ _HINT = "Look at what went into this step."
 def matches(value: JSON, wanted: JSON) -> bool:
     """Whether a value is the wanted one. A wanted text also takes the number or boolean that it spells."""
     if not isinstance(wanted, str) or isinstance(value, str):
-        return same(value, wanted)
+        return equal(value, wanted)
     if isinstance(value, bool):
         return _BOOLEANS.get(wanted) is value
     return isinstance(value, int | Decimal) and spelled_number(wanted) == value
@@ -66,4 +66,4 @@ def text_of(value: JSON) -> str:
 
 def _not_a(wanted: str, value: JSON) -> WrongType:
     shown = f" {value[:40]!r}" if isinstance(value, str) else ""
-    return WrongType(f"A {wanted} is needed, and there is {kind_of(value)}{shown}.", hint=_HINT)
+    return WrongType(f"A {wanted} is needed; this is {kind(value)}{shown}.", hint=_HINT)

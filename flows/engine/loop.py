@@ -221,6 +221,7 @@ def _failure(node: PlannedNode, error: FlowError) -> Outcome:
         f"Step {node.title} failed: {error.message}",
         code="CT12" if timed_out else "CT21",
         status=504 if timed_out else 500,
+        hint=error.hint,
     ) from error
 
 

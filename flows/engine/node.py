@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from flows.engine.strictjson import JSON
-from flows.engine.values import same
+from flows.engine.values import equal
 
 if TYPE_CHECKING:
     from flows.engine.loop import Run
@@ -184,6 +184,6 @@ def branch_findings(branches: Sequence[Branch], *, otherwise: str) -> Iterator[F
         message = f"Two branches leave by {name!r}."
         yield Finding("duplicate_exit", message, "Give each a name of its own, if that isn't meant.", "warning")
     for index, branch in enumerate(branches):
-        if any(same(branch.value, earlier.value) for earlier in branches[:index]):
+        if any(equal(branch.value, earlier.value) for earlier in branches[:index]):
             message = f"The branch {branch.exit!r} is never taken: an earlier one has the same value."
             yield Finding("duplicate_value", message, "Change the value, or remove the branch.", "warning")

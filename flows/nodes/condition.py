@@ -59,7 +59,7 @@ class Condition(Node):
     Both sides are read as the data type: the text `"5"` is a number if the type is number, `"true"` a boolean, a text in
     ISO 8601 a date. Texts are compared exactly, capitals included; only numbers and dates have an order. A list contains
     a value if one of its items is it, read as the data type; a text contains another one. Null is only ever equal to
-    null, contains nothing, and has no order. `is_empty` looks at `left` alone, as the Is empty step does.
+    null, contains nothing, begins and ends with nothing, and has no order. `is_empty` looks at `left` alone, as the Is empty step does.
     Leaves by `no` with an error where a side can't be read as the data type.
     """
 
@@ -84,11 +84,11 @@ class Condition(Node):
         if test is None:
             raise NodeError(*self._misfit(), code="bad_operator")
         left, right = self._read(self.left), self._read(self.right)
-        if self.operator not in _EQUAL and (left is None or right is None):
-            raise NodeError(
-                "Null has no order and no characters.", code="wrong_type", hint="See that both sides are there."
-            )
-        return test(left, right)
+        if self.operator in _EQUAL or (left is not None and right is not None):
+            return test(left, right)
+        if self.operator in _ORDER:
+            raise NodeError("Null has no order.", code="wrong_type", hint="See that both sides are there.")
+        return False
 
     def _contains(self) -> bool:
         if self.left is None or self.right is None:

@@ -12,7 +12,6 @@ from flows.engine.limits import MAX_RENDERED_CHARS
 from flows.engine.loop import Run
 from flows.engine.node import EachFormula, EachText, Node, Outcome, Text, register
 from flows.engine.node import Value as AnyValue
-from flows.engine.values import truth
 
 
 @register
@@ -50,5 +49,7 @@ class DisplayList(Node):
             raise NodeError("What should be listed isn't a list.", code="wrong_type", hint="Refer to a list.")
         for place, item in enumerate(self.items or (), start=1):
             kept = self.keep(item, place) if self.keep else True
-            if truth(kept, "Keeping an item"):
+            if not isinstance(kept, bool | None):
+                raise NodeError("What says whether an item is kept isn't true or false.", code="wrong_type")
+            if kept:
                 yield item

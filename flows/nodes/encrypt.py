@@ -99,7 +99,7 @@ class Encrypt(Node):
             made = _WORK[self.algorithm](plain, self._material(run))
         except (ValueError, UnsupportedAlgorithm):
             raise NodeError(
-                f"The key {self.key} can't {self.algorithm} this value.",
+                f"The key {self.key} can't encrypt this value by {self.algorithm}.",
                 code="cannot_encrypt",
                 hint="The key is of another kind, or the value is too long for it.",
             ) from None

@@ -30,7 +30,7 @@ class Remap(Node):
     TYPE = "remap"
     LABEL = "Remap"
     WORDS: ClassVar[tuple[str, ...]] = ("map", "mapping", "translate", "replace", "lookup", "convert")
-    OUTPUTS: ClassVar[Mapping[str, str]] = {"result": "What the value became."}
+    OUTPUTS: ClassVar[Mapping[str, str]] = {"result": "What the value became; null without a match."}
 
     value: Value = Field(description="What to replace, for example `{{ payload.country }}`.")
     mapping: list[Replacement] = Field(min_length=1, max_length=500, description="What becomes what.")
@@ -38,4 +38,4 @@ class Remap(Node):
 
     def execute(self, run: Run) -> Outcome:
         found = next((each.to for each in self.mapping if matches(self.value, each.found)), self.default)
-        return Outcome("no") if found is None else Outcome("yes", {"result": found})
+        return Outcome("no" if found is None else "yes", {"result": found})
