@@ -318,7 +318,8 @@ def environment(url: str, data: Path) -> dict[str, str]:
     """What every child sees: .env, then the environment, then what neither of them says."""
     env = dotenv(HERE / ".env") | dict(os.environ)
     env |= {"DATA_DIR": str(data), "PYTHONUNBUFFERED": "1", "CHATFLOW_DEMO_URL": url}
-    for name, value in {"DEBUG": "1", "PUBLIC_URL": url}.items():
+    # The demo's customer service is this server itself; in production no private network is allowed unless you say so.
+    for name, value in {"DEBUG": "1", "PUBLIC_URL": url, "OUTBOUND_ALLOWED_NETWORKS": "127.0.0.1/32"}.items():
         env.setdefault(name, value)
     if not env.get("REDIS_URL"):
         env["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}/0"

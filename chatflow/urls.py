@@ -1,9 +1,11 @@
 """Every address of Chatflow, by block."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from chatflow.demo_api import customer
 from chatflow.health import healthz, readyz
 from chatflow.metrics import metrics
 
@@ -15,3 +17,5 @@ urlpatterns = [
     path("metrics", metrics),
     path("", include("routing.urls")),
 ]
+if settings.DEBUG:
+    urlpatterns += [path("demo-api/customers/<str:customer_id>", customer)]

@@ -109,6 +109,22 @@ class Flow(models.Model):
         return self.name
 
 
+class DynamicApiFlow(Flow):
+    """The flows behind routes, under their own name in the menu."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "Dynamic API flow"
+
+
+class StandardFlow(Flow):
+    """The flows that customers start."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "standard flow"
+
+
 class Edit(models.Model):
     """Somebody changed a draft or a definition that flows embed. `subject` is `flow:<id>`, `endpoint:<id>` and so on."""
 

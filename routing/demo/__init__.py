@@ -5,7 +5,6 @@ Repeatable: what is there stays, passwords are fixed, tokens are replaced at eac
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from django.contrib.auth.models import User
 
 from flows import lifecycle, outside
 from flows.drafts import import_file
-from flows.engine.strictjson import loads
+from flows.engine.strictjson import dumps, loads
 from flows.members import grant
 from flows.models import Entity, Environment, Flow, Membership, Role, Status
 from flows.sealing import seal
@@ -119,7 +118,7 @@ def _try(flow: Flow, is_async: bool, approver: User) -> Try:
         revoke_token(old, by=approver)
     _, token = create_token(route, by=approver, name=TOKEN_NAME)
     start: Any = loads(flow.draft)
-    sample = json.dumps(start[0]["settings"].get("sample"), default=str)
+    sample = dumps(start[0]["settings"].get("sample"))
     curl = (
         f"curl -sS {url_of(route)} -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -d '{sample}'"
     )

@@ -18,6 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("The demo has fixed passwords; it is refused unless DEBUG is on.")
+        settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # its approvals are nobody's news
         with one_clear_line():
             logins, tries = make_demo(os.environ.get("CHATFLOW_DEMO_URL", settings.PUBLIC_URL))
         self.stdout.write("Logins (user / password)")
