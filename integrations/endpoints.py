@@ -9,9 +9,9 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from flows.engine.url_paths import PathRefused, split_path
 from flows.engine.strictjson import JSON, dumps, loads
 from flows.engine.templates import compile_value
+from flows.engine.url_paths import PathRefused, split_path
 from flows.models import Entity
 from flows.roles import require
 from integrations.building import check_header
