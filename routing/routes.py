@@ -1,0 +1,113 @@
+"""Routes: who may add and change them, and what they must be. Production routes take an Approver, others a Builder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from flows.contributors import take_turn
+from flows.engine.graph import read_graph
+from flows.engine.strictjson import loads
+from flows.models import Environment, Flow, Kind, Status
+from flows.roles import require
+from routing import allowlist
+from routing.channels import why_no_routes
+from routing.models import Route
+
+ABILITY = {
+    Environment.PRODUCTION: "manage production routes",
+    Environment.SANDBOX: "manage sandbox routes",
+}
+
+CHANGEABLE = frozenset(
+    {"name", "step", "method", "allow", "is_async", "environment", "deadline_seconds", "rate_per_minute", "is_active"}
+)
+
+
+def create_route(flow: Flow, *, by: User, **values: Any) -> Route:
+    """A new route into `flow`; `values` as in CHANGEABLE. Raises PermissionDenied, ValidationError."""
+    if reason := why_no_routes(flow.entity):
+        raise ValidationError(reason)
+    route = Route(flow=flow, entity=flow.entity, created_by=by)
+    return _save(route, values, by)
+
+
+def change_route(route: Route, *, by: User, **values: Any) -> Route:
+    """Change a route; it holds on the next request. Raises PermissionDenied, ValidationError."""
+    _require(by, route)
+    return _save(route, values, by)
+
+
+def remove_route(route: Route, *, by: User) -> None:
+    """Remove a route with its tokens; its runs stay. Raises PermissionDenied."""
+    _require(by, route)
+    route.delete()
+
+
+def require_manager(by: User, route: Route) -> None:
+    """Raise PermissionDenied unless `by` may manage this route and its tokens."""
+    _require(by, route)
+
+
+def url_of(route: Route) -> str:
+    """The address partners call."""
+    return f"{settings.PUBLIC_URL}/dynamic/{route.pk}"
+
+
+def routes_into(flow: Flow) -> list[tuple[int, bool, str]]:
+    """What flows.entries asks: the steps at which routes enter a flow."""
+    return [
+        (route.step, route.environment == Environment.PRODUCTION, f"the route {route.name or route.pk}")
+        for route in Route.objects.filter(flow=flow)
+    ]
+
+
+def _save(route: Route, values: dict[str, Any], by: User) -> Route:
+    """Under the entity's turn, so that no deployment takes away a step while a route to it is being saved."""
+    unknown = values.keys() - CHANGEABLE
+    if unknown:
+        raise TypeError(f"A route has no {', '.join(sorted(unknown))} to change.")
+    for name, value in values.items():
+        setattr(route, name, value)
+    with transaction.atomic():
+        take_turn(route.entity_id)
+        route.allow = _canonical(route.allow)
+        route.full_clean(exclude=["id", "entity", "created_by"])
+        _require(by, route)
+        if reason := why_not_step(route.flow, route.step, route.environment):
+            raise ValidationError({"step": reason})
+        route.save()
+    return route
+
+
+def why_not_step(flow: Flow, step: int, environment: str) -> str:
+    """Why a route can't enter the flow at `step`, as a sentence; empty where it can.
+
+    In production the deployed version decides; until there is one, and in the sandbox, the draft does.
+    """
+    if flow.kind != Kind.DYNAMIC_API:
+        return f"{flow.slug} isn't a Dynamic API flow, so no route can lead to it."
+    deployed = flow.versions.filter(status=Status.DEPLOYED).select_related("content").first()
+    if environment == Environment.PRODUCTION and deployed is not None:
+        nodes, where = loads(deployed.content.text)["nodes"], str(deployed)
+    else:
+        nodes, where = loads(flow.draft), f"the draft of {flow.slug}"
+    numbers = sorted(read_graph(nodes).nodes)
+    if step in numbers:
+        return ""
+    return f"There is no step {step} in {where}; it has {', '.join(map(str, numbers[:20]))}."
+
+
+def _canonical(text: str) -> str:
+    try:
+        return str(allowlist.parse(text))
+    except allowlist.AllowListRefused as error:
+        raise ValidationError({"allow": str(error)}) from None
+
+
+def _require(by: User, route: Route) -> None:
+    require(by, route.entity, ABILITY[Environment(route.environment)])
