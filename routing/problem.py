@@ -67,10 +67,13 @@ PROBLEMS: dict[str, Row] = {
         409, "Still running", "The first request with this key is running. Wait, and send it again."
     ),
     "not_deployed": Row(503, "Nothing deployed", "The flow behind the route isn't in production yet. Ask its owner."),
+    "content_refused": Row(
+        503, "Flow not as approved", "What is stored isn't what was approved, so it isn't run. Tell us."
+    ),
     "unavailable": Row(503, "Not available now", "Send it again later; with an Idempotency-Key that is always safe."),
     "server_error": Row(500, "A fault of ours", "Send it again later, and tell us when it stays."),
     "interrupted": Row(
-        500, "Run interrupted", "The server stopped while it ran. Find out what was done before you send it again."
+        503, "Run interrupted", "The server stopped while it ran. Find out what was done before you send it again."
     ),
     "cancelled": Row(500, "Run cancelled", "Somebody ended the run. Ask the owner of the route."),
     "dead": Row(500, "Run given up", "The run failed too often to go on. Ask the owner of the route."),
@@ -137,4 +140,5 @@ def response(problem: Problem) -> Answer:
 
 def of_run(code: str, message: str, *, run_id: object, status: int = 0) -> Problem:
     """The problem of a failed run; a code that has no row here is an unhandled error of the flow (CT21)."""
-    return Problem(code if code in PROBLEMS else "CT21", message, run_id=run_id, status=status)
+    known = code if code in PROBLEMS else "CT21"
+    return Problem(known, message, headers={"X-Run-Id": str(run_id)}, run_id=run_id, status=status)
