@@ -33,6 +33,7 @@ _ARROWS_SQL = ", ".join(f"('{name}', '{source}', '{target}')" for name, source, 
 
 _VERSION = "SELECT 1 FROM flows_version v WHERE v.id = NEW.version_id"
 _DECISION = "SELECT 1 FROM flows_decision d WHERE d.version_id"
+_LATEST = "SELECT MAX(l.id) FROM flows_decision l WHERE l.version_id = OLD.id"
 _CONTRIBUTOR = "SELECT 1 FROM flows_contributor c WHERE c.version_id = NEW.version_id"
 
 
@@ -94,7 +95,7 @@ RULES = (
         "decided",
         f"NEW.status <> OLD.status AND NOT EXISTS ({_DECISION} = OLD.id AND d.from_status = OLD.status"
         " AND d.to_status = NEW.status AND d.sha256 = OLD.content_id"
-        " AND d.id = (SELECT MAX(l.id) FROM flows_decision l WHERE l.version_id = OLD.id))",  # noqa: S608 - names of ours
+        f" AND d.id = ({_LATEST}))",
         "A version changes its status with a decision only.",
     ),
     Rule(
