@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from flows.engine.errors import GraphRefused
-from flows.engine.limits import MAX_CONTENT_BYTES, MAX_NODES
+from flows.engine.limits import MAX_CONTENT_BYTES, MAX_NODE_NUMBER, MAX_NODES
 from flows.engine.node import EXIT_PATTERN, NODE_TYPES, Node
 from flows.engine.strictjson import JSON, dumps_bytes, loads
 
@@ -56,7 +56,7 @@ class Jump(Record):
     """A step of another flow."""
 
     flow: str = Field(pattern=SLUG_PATTERN, description="Slug of the other flow.")
-    step: int = Field(ge=1, description="Number of the step to enter at.")
+    step: int = Field(ge=1, le=MAX_NODE_NUMBER, description="Number of the step to enter at.")
 
 
 ExitName = Annotated[str, Field(pattern=EXIT_PATTERN)]
@@ -65,7 +65,9 @@ ExitName = Annotated[str, Field(pattern=EXIT_PATTERN)]
 class NodeRecord(Record):
     """A node as the file has it."""
 
-    number: int = Field(ge=1, description="Given in the order of adding, kept for ever, never reused.")
+    number: int = Field(
+        ge=1, le=MAX_NODE_NUMBER, description="Given in the order of adding, kept for ever, never reused."
+    )
     type: str = Field(description="One of the node types (docs/nodes.md).")
     name: str | None = Field(None, pattern=NAME_PATTERN, description="Unique; default `<type>_<number>`.")
     label: str = Field("", max_length=200, description="For people.")
@@ -84,14 +86,26 @@ class CaseRecord(Record):
     expected: dict[str, Any] = Field(default_factory=dict, description="`status`, `headers` and `body` to compare.")
 
 
+def _is_one(value: int) -> int:
+    if value != 1:
+        raise ValueError("should be 1")
+    return value
+
+
+FormatOne = Annotated[int, AfterValidator(_is_one), Field(json_schema_extra={"const": 1})]
+"""A Literal would take true for 1."""
+
+
 class FlowFile(Record):
     """A flow as a file. `cases` travel with it and stay outside the sealed content."""
 
-    format: Literal[1]
+    format: FormatOne
     slug: str = Field(pattern=SLUG_PATTERN, max_length=64, description="Names the flow within its entity.")
     name: str = Field(min_length=1, max_length=200)
     kind: Literal["dynamic_api", "standard"] = "dynamic_api"
-    last_number: int | None = Field(None, ge=1, description="The highest number ever given; default: the highest here.")
+    last_number: int | None = Field(
+        None, ge=1, le=MAX_NODE_NUMBER, description="The highest number ever given; default: the highest here."
+    )
     nodes: list[NodeRecord] = Field(min_length=1, max_length=MAX_NODES)
     cases: list[CaseRecord] = Field(default_factory=list, max_length=500)
 
@@ -140,7 +154,7 @@ class Graph:
 
 def read_file(text: str | bytes) -> tuple[FlowFile, dict[str, Any], Graph]:
     """Read a flow file: the checked file, the JSON as written, and its graph. Raises GraphRefused or JSONRefused."""
-    if len(text) > MAX_CONTENT_BYTES:
+    if len(text if isinstance(text, bytes) else text.encode(errors="surrogatepass")) > MAX_CONTENT_BYTES:
         raise GraphRefused("", f"the file is larger than {MAX_CONTENT_BYTES} bytes; keep data behind an API")
     raw = loads(text)
     if not isinstance(raw, dict):
@@ -225,9 +239,10 @@ def _read_settings(type_name: str, settings: Mapping[str, Any], place: str) -> t
         details = error.errors(include_url=False, include_context=False)
         unknown = [detail for detail in details if detail["type"] == "extra_forbidden"]
         if unknown:
-            known = _known(NODE_TYPES[type_name].model_fields)
+            loc = unknown[0]["loc"]
+            known = _known(NODE_TYPES[type_name].model_fields) if len(loc) == 1 else ""
             reason = f"a {type_name} node has no such setting"
-            raise GraphRefused(place_of(unknown[0]["loc"], place), reason, hint=known) from None
+            raise GraphRefused(place_of(loc, place), reason, hint=known) from None
         return None, tuple(Problem(place_of(detail["loc"], ""), _sentence(detail)) for detail in details)
 
 
@@ -235,9 +250,23 @@ def _checked(model: type[R], raw: Any, place: str) -> R:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        detail = error.errors(include_url=False, include_context=False)[0]
-        loc = [part for part in detail["loc"] if part not in ("int", "Jump", "constrained-int")]
+        detail = _telling(error.errors(include_url=False, include_context=False))
+        loc = [part for part in detail["loc"] if part not in _CHOICES]
         raise GraphRefused(place_of(loc, place), _sentence(detail)) from None
+
+
+_CHOICES = ("Jump", "constrained-int")
+"""What pydantic calls the two forms of an exit's target."""
+
+
+def _telling(details: Sequence[ErrorDetails]) -> ErrorDetails:
+    """The first error; of the two forms that an exit may have, the one that its author came closer to."""
+    first = details[0]["loc"]
+    if first[-1] not in _CHOICES:
+        return details[0]
+    return max(
+        (each for each in details if each["loc"][: len(first) - 1] == first[:-1]), key=lambda each: len(each["loc"])
+    )
 
 
 def place_of(loc: Sequence[str | int], prefix: str) -> str:

@@ -3,6 +3,9 @@
 MAX_NODES = 500
 """The editor, the checks and the approver's eye stay usable up to here."""
 
+MAX_NODE_NUMBER = 1_000_000
+"""Numbers are never reused, and they have to fit a database column."""
+
 MAX_CONTENT_BYTES = 1024 * 1024
 """A flow file or a sealed content: larger is data, which belongs behind an API."""
 

@@ -16,10 +16,10 @@ from flows.engine.headers import REFUSED_IN_CALLS, header_findings, problem_of_n
 from flows.engine.language import compile_expression
 from flows.engine.loop import Run
 from flows.engine.node import Branch, Finding, Node, Outcome, Pair, Value, branch_exits, branch_findings, register
-from flows.engine.url_paths import render_path
 from flows.engine.protocols import Answer
 from flows.engine.strictjson import JSON
 from flows.engine.templates import compile_text
+from flows.engine.url_paths import render_path
 from flows.engine.values import to_text
 
 Pairs = tuple[tuple[str, str], ...]
