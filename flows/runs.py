@@ -299,7 +299,16 @@ def _new_run(admitted: Admitted, state: RunState, *, durable: bool) -> Run:
 def _given(run: Run, request: dict[str, JSON]) -> dict[str, JSON]:
     """The names that every step may read besides variables and outputs."""
     about_run: JSON = {"id": str(run.pk), "started_at": clock.rfc3339(run.created_at)}
-    return {"payload": None, "query": {}, "query_all": {}, "headers": {}, "route": {}, **request, "run": about_run, "contact": None}
+    return {
+        "payload": None,
+        "query": {},
+        "query_all": {},
+        "headers": {},
+        "route": {},
+        **request,
+        "run": about_run,
+        "contact": None,
+    }
 
 
 def _ending(result: Finished | Failed) -> dict[str, Any]:
