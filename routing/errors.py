@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
@@ -46,10 +48,19 @@ _BY_CLASS: list[tuple[type[Exception], str]] = [
 _BY_STATUS = {403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 503: "unavailable"}
 
 
+AWAY = (OperationalError, InterfaceError)
+"""The database is away or overloaded: not a bug, and soon over."""
+
+log = logging.getLogger(__name__)
+
+
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Answer | None:
     """DRF's EXCEPTION_HANDLER. None leaves a bug to Django, which logs it, and then to ProblemDocuments."""
     if isinstance(error, Problem):
         return response(error)
+    if isinstance(error, AWAY):
+        log.error("The database is away.", exc_info=error)
+        return response(Problem("unavailable", headers={"Retry-After": "5"}))
     code = next((code for kind, code in _BY_CLASS if isinstance(error, kind)), None)
     if code is None and isinstance(error, drf.APIException):
         code = _of_status(error.status_code)

@@ -6,6 +6,7 @@ import re
 import pytest
 from django.conf import settings as django_settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
+from django.db import OperationalError
 from django.http import Http404, HttpResponse
 from django.http.request import UnreadablePostError
 from django.test import Client, override_settings
@@ -29,6 +30,7 @@ RAISED = {
     "media": drf.UnsupportedMediaType("secret"),
     "throttled": drf.Throttled(3),
     "api": drf.APIException("secret"),
+    "away": OperationalError("secret"),
     "bug": ZeroDivisionError("secret"),
 }
 
@@ -87,6 +89,7 @@ def document(answer, status, code):
         ("media", 415, "unsupported_media_type"),
         ("throttled", 429, "rate_limited"),
         ("api", 500, "server_error"),
+        ("away", 503, "unavailable"),
         ("bug", 500, "server_error"),
     ],
 )
