@@ -12,10 +12,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from flows.engine.errors import NodeError
+from flows.commits import commit
+from flows.engine.errors import FlowError, NodeError
 from flows.engine.protocols import Answer, Call, Door
 from flows.engine.strictjson import dumps, loads
-from flows.models import Effect, EffectState
+from flows.hints import hint
+from flows.models import Effect, EffectState, Run, RunState
 
 WriteEffect = Callable[[Effect], None]
 
@@ -92,3 +94,19 @@ def _replay(outcome: str) -> Answer:
     if "error" in saved:
         raise NodeError(saved["message"], code=saved["error"], hint=saved["hint"])
     return Answer(saved["code"], saved["headers"], saved["data"])
+
+
+def settle(effect: Effect, *, sent: bool, answer_code: int = 200) -> None:
+    """A person says whether a doubtful effect arrived; its run goes on. Raises FlowError where nothing is in doubt."""
+    outcome = dumps({"code": answer_code, "headers": {}, "data": None}) if sent else ""
+    state = EffectState.DONE if sent else EffectState.NOT_SENT
+
+    def write() -> None:
+        doubtful = Effect.objects.filter(pk=effect.pk, state=EffectState.IN_DOUBT)
+        if not doubtful.update(state=state, outcome=outcome, finished_at=timezone.now()):
+            raise FlowError("Nothing is in doubt here any more.", code="not_in_doubt", hint="Look at the run again.")
+        waiting = Run.objects.filter(pk=effect.run_id, state=RunState.IN_DOUBT)
+        waiting.update(state=RunState.QUEUED, attempt=0, wake_at=timezone.now())
+        hint(effect.run_id)
+
+    commit(write)
