@@ -14,8 +14,8 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 import idna
 
 from flows.engine import strictjson
-from flows.engine.url_paths import PathRefused, check_segment, join_path, render_path, split_path
 from flows.engine.strictjson import JSON
+from flows.engine.url_paths import PathRefused, check_segment, join_path, render_path, split_path
 from integrations.outbound import MAX_BODY_BYTES, CallNotBuilt
 
 __all__ = [
@@ -60,8 +60,8 @@ _QUERY = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
 def build_url(base: str, path: str, query_pairs: Iterable[tuple[str, str]] = ()) -> str:
     """The URL of a call: the connection's address, the path as `join_path` or `render_path` made it, and the query."""
     start = check_base(base)
-    if path and not path.startswith("/"):
-        raise CallNotBuilt(f"The path {path!r} doesn't begin with a slash.")
+    if not _PATH.fullmatch(path):
+        raise CallNotBuilt(f"The path {path!r} isn't one.", hint="Write it like /orders/{{ payload.id }}.")
     pairs = list(query_pairs)
     for pair in pairs:
         for text in pair:

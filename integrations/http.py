@@ -64,7 +64,7 @@ def send(request: OutboundRequest, *, limits: Limits = LIMITS) -> OutboundRespon
 
 def _was_stale(attempt: Attempt, failure: CallFailed) -> bool:
     """Whether the target had closed a kept connection: no answer began. Only safe methods use one."""
-    return attempt.may_reuse and not attempt.connected and not attempt.received_bytes and not failure.timed_out
+    return attempt.reused and not attempt.received_bytes and not failure.timed_out
 
 
 def _prepare(request: OutboundRequest) -> requests.PreparedRequest:

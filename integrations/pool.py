@@ -54,8 +54,11 @@ class VettedPool(HTTPConnectionPool):
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection: Any = super()._get_conn(timeout)
-        if not connection.is_closed and not _may_be_used_again(connection):
-            connection.close()  # it will connect anew
+        if not connection.is_closed:
+            attempt = sockets.current.get()
+            attempt.reused = attempt.may_reuse and _may_be_used_again(connection)
+            if not attempt.reused:
+                connection.close()  # it will connect anew
         return connection
 
     def _put_conn(self, conn: Any) -> None:
@@ -91,11 +94,8 @@ class SafeAdapter(HTTPAdapter):
 
 
 def _may_be_used_again(connection: Any) -> bool:
-    return (
-        sockets.current.get().may_reuse
-        and time.monotonic() - connection.idle_since < IDLE_SECONDS
-        and sockets.may_keep(connection.sock, connection.host)
-    )
+    idle_seconds = time.monotonic() - connection.idle_since
+    return idle_seconds < IDLE_SECONDS and sockets.may_keep(connection.sock, connection.host)
 
 
 def _tls_context() -> ssl.SSLContext:

@@ -47,7 +47,7 @@ class Attempt:
     deadline: float  # of time.monotonic()
     limits: Limits
     may_reuse: bool  # whether a connection that was used before will do
-    connected: bool = False  # this attempt made its connection itself
+    reused: bool = False  # such a connection was taken
     sent: bool = False  # the target may have got something
     received_bytes: int = 0
     in_head: bool = True  # the headers of the answer aren't complete yet
@@ -155,7 +155,6 @@ def connect(host: str, port: int) -> socket.socket:
             sock.close()
             raise
         else:
-            attempt.connected = True
             return sock
     attempt.left_seconds()
     hint = "See whether the service is up, and try again later."

@@ -56,7 +56,7 @@ V6 = st.one_of(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(V4, V6)
 def test_an_address_is_refused_exactly_if_it_is_special(four: int, six: int) -> None:
     assert may_connect(str(IPv4Address(four)), 443) != is_special(4, four)

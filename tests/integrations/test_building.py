@@ -206,7 +206,7 @@ def test_a_body_that_is_too_large_is_refused() -> None:
 # --- Whatever the values are ------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(VALUES, max_size=4), st.lists(st.tuples(VALUES, VALUES), max_size=3))
 def test_values_stay_in_their_place(segments: list[str], pairs: list[tuple[str, str]]) -> None:
     try:

@@ -210,6 +210,7 @@ def test_threads_share_the_pool(serve: Serve) -> None:
     assert server.connections <= 8
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_process_does_not_use_the_connections_of_its_parent(serve: Serve) -> None:
     server = serve(echo, keeps=True)
     get(server.url())
