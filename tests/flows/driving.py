@@ -95,6 +95,8 @@ class Host:
     door: PretendDoor = field(default_factory=TestDoor)
     max_steps: int = MAX_SYNC_STEPS
     between: Callable[[], None] | None = None
+    last: Driven = field(init=False)
+    """The run that was worked on last, also where it was stopped."""
 
     def start(self, plan: Plan, names: Mapping[str, Any] | None = None, *, step: int = 1, step_at: str = "") -> Driven:
         given = {"run": {"id": RUN_ID, "started_at": BEGAN_AT}, **(names or {})}
@@ -108,6 +110,7 @@ class Host:
         return self.go(plan, Driven(stopped.result, state, [], self.door), signal)
 
     def go(self, plan: Plan, run: Driven, signal: Signal | None = None) -> Driven:
+        self.last = run
         while True:
             run.result = advance(
                 plan, run.state, self.door, run.trace, max_steps=self.max_steps, between=self.between, signal=signal
