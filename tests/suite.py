@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
-LIMIT_SECONDS = 600
+LIMIT_SECONDS = 420
 AT_ONCE = max(2, min(os.cpu_count() or 2, 4))
 
 

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SHOWN = (
-    "DEBUG SECRET_KEY CHATFLOW_KEYS DATABASES ALLOWED_HOSTS SECURE_SSL_REDIRECT SESSION_COOKIE_SECURE REDIS_URL".split()
-)
+SHOWN = ["DEBUG", "SECRET_KEY", "CHATFLOW_KEYS", "DATABASES", "ALLOWED_HOSTS", "REDIS_URL"]
+SHOWN += ["SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE"]
 PRODUCTION = {"SECRET_KEY": "s" * 50, "CHATFLOW_KEYS": f"{'a' * 32},{'b' * 32}", "PUBLIC_URL": "https://flows.example"}
 
 
