@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
+import platform
 import threading
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 def work(stop: threading.Event) -> None:
     """Dispatch once a second until `stop` is set. The database may go away and come back."""
-    owner = f"{socket.gethostname()}:{os.getpid()}"
+    owner = f"{platform.node()}:{os.getpid()}"
     while not stop.is_set():
         close_old_connections()
         if lead(owner):
