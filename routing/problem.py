@@ -9,12 +9,13 @@ a setting, or what an upstream said.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpResponse
+
+from flows.engine.strictjson import dumps_bytes
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -132,7 +133,7 @@ def type_uri(code: str) -> str:
 
 def response(problem: Problem) -> Answer:
     """The problem as an HTTP answer."""
-    answer = Answer(json.dumps(problem.document()), content_type=MEDIA_TYPE, status=problem.status)
+    answer = Answer(dumps_bytes(problem.document()), content_type=MEDIA_TYPE, status=problem.status)
     for name, value in {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **problem.headers}.items():
         answer[name] = value
     return answer

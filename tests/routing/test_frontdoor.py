@@ -10,7 +10,7 @@ from django.test import Client
 
 from flows import lifecycle, runs
 from flows.models import Environment, Run, RunState
-from routing.models import IdempotencyRecord
+from routing.models import IdempotencyRecord, Route
 from routing.rate import limiter
 from routing.replays import KEPT_FOR, forget_old
 from routing.route_tokens import create_token, revoke_token
@@ -122,15 +122,19 @@ def test_a_failed_run_is_a_problem_with_its_run_and_without_what_went_wrong_insi
     assert "gone" not in document["detail"]
 
 
-def test_at_the_deadline_the_run_goes_on_in_a_worker(called, monkeypatch):
+def without_time(route):
+    """The deadline comes before the first step."""
+    Route.objects.filter(pk=route.pk).update(deadline_seconds=0)
+
+
+def test_at_the_deadline_the_run_goes_on_in_a_worker(called):
     route, token = called
-    monkeypatch.setattr(runs.Execution, "_between", lambda execution: (_ for _ in ()).throw(runs.HandOver))
+    without_time(route)
     answer = call(route, token)
     run = Run.objects.get()
     assert answer.status_code == 202
     assert answer.json() == {"status": "accepted", "run_id": str(run.pk), "status_url": answer["Location"]}
     assert (run.state, run.durable) == (RunState.QUEUED, True)
-    monkeypatch.undo()
     status = Client(REMOTE_ADDR="192.0.2.1", headers={"X-API-Token": token})
     assert status.get(answer["Location"]).json()["state"] == "queued"
     runs.resume(run.pk)
@@ -344,13 +348,12 @@ def test_a_key_of_an_asynchronous_call_gets_the_same_202(entity):
     assert again["Idempotent-Replayed"] == "true"
 
 
-def test_a_key_whose_run_is_going_on_waits_for_the_flows_answer(called, monkeypatch):
-    monkeypatch.setattr(runs.Execution, "_between", lambda execution: (_ for _ in ()).throw(runs.HandOver))
+def test_a_key_whose_run_is_going_on_waits_for_the_flows_answer(called):
+    without_time(called[0])
     late = call(*called, Idempotency_Key="k")
     assert late.status_code == 202
     running = call(*called, Idempotency_Key="k")
     assert problem(running, 409, "request_in_progress")["run_id"] == late["X-Run-Id"]
-    monkeypatch.undo()
     runs.resume(Run.objects.get().pk)
     replayed = call(*called, Idempotency_Key="k")
     assert (replayed.status_code, replayed["Idempotent-Replayed"]) == (200, "true")
