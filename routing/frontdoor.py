@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from flows import runs
 from flows.contents import ContentRefused
 from flows.engine.payload_schema import problems_of_payload
+from flows.execution import Also
 from flows.models import Run
 from routing import admission, answers, body, idempotency, replays
 from routing.contract import schema_of, target_of
@@ -117,7 +118,7 @@ class FrontDoor(Door):
             is_async=route.is_async,
         )
 
-    def _start(self, admitted: runs.Admitted, also: runs.Also | None) -> Run:
+    def _start(self, admitted: runs.Admitted, also: Also | None) -> Run:
         if self.route.is_async:
             return runs.accept(admitted, also=also)
         return runs.run_now(admitted, deadline_seconds=self.route.deadline_seconds, also=also)

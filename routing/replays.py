@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from flows.commits import commit
+from flows.execution import Also
 from flows.models import Run
-from flows.runs import Also
 from routing.models import IdempotencyRecord, Route
 from routing.problem import Problem
 
