@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.engine.errors import LimitReached
-from flows.engine.limits import MAX_RENDERED_CHARS
+from flows.engine.values import check_length
 
 CHARS_PER_UNIT = 64
 
@@ -28,10 +28,5 @@ class Budget:
 
     def spend_text(self, chars: int) -> None:
         """Pay for a text of that length before it is made. Raises LimitReached."""
-        if chars > MAX_RENDERED_CHARS:
-            raise LimitReached(
-                f"A text would become longer than {MAX_RENDERED_CHARS} characters.",
-                code="text_too_long",
-                hint="Use fewer or shorter parts.",
-            )
+        check_length(chars)
         self.spend(chars // CHARS_PER_UNIT)

@@ -33,6 +33,9 @@ MAX_EXPRESSION_DEPTH = 32
 MAX_RENDERED_CHARS = 256 * 1024
 """The text that one template may become."""
 
+MAX_VALUE_CHARS = 2 * 1024 * 1024
+"""The JSON that a tree of templates may become: a whole request, and as much again."""
+
 MAX_NUMBER_DIGITS = 64
 """Digits of a literal or of a number that takes part in arithmetic; results carry 28."""
 

@@ -5,24 +5,26 @@ A text that is exactly one `{{ … }}` keeps the JSON type of its value. What wa
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from typing import Any
 
 from flows.engine.budget import Budget
-from flows.engine.errors import LanguageError, SyntaxRefused
-from flows.engine.language import Evaluate, Expression, Names, Path, compile_expression, rename
-from flows.engine.limits import MAX_TEMPLATE_CHARS
+from flows.engine.compiler import refused
+from flows.engine.errors import LanguageError, LimitReached, SyntaxRefused
+from flows.engine.language import Evaluate, Expression, Names, compile_expression, rename, string_pattern
+from flows.engine.limits import MAX_JSON_DEPTH, MAX_RENDERED_CHARS, MAX_TEMPLATE_CHARS, MAX_VALUE_CHARS
+from flows.engine.paths import Path
 from flows.engine.strictjson import JSON
-from flows.engine.values import to_text
-
-_TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\}\}|.""", re.DOTALL)
+from flows.engine.values import as_json, check_length, measure, measured_text
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A compiled text or tree. `problems` are its bad expressions; rendering one of them raises it."""
+    """A compiled text or tree; `render(names, budget)` fills it in. A bad expression is a problem; rendering raises it."""
 
     render: Evaluate
     constant: bool
@@ -31,56 +33,42 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of a template: plain text, or an expression's source with its place."""
+class Stretch:
+    """A stretch of a template: plain text, or an expression's source, with its place in the text."""
 
     text: str
     is_expression: bool
     start: int
 
 
-def pieces_of(text: str) -> Iterator[Piece]:
+def pieces_of(text: str) -> Iterator[Stretch]:
     """Cut a template into plain text and expressions. Raises SyntaxRefused where braces don't close."""
     position = 0
     while (opening := text.find("{{", position)) >= 0:
         if opening > position:
-            yield Piece(text[position:opening], False, position)
-        closing = _closing(text, opening + 2)
-        yield Piece(text[opening + 2 : closing], True, opening + 2)
+            yield Stretch(text[position:opening], False, position)
+        closing = _closing(text, opening)
+        yield Stretch(text[opening + 2 : closing], True, opening + 2)
         position = closing + 2
     if position < len(text):
-        yield Piece(text[position:], False, position)
-
-
-def _closing(text: str, position: int) -> int:
-    """Where the `}}` stands that ends the expression beginning here; braces within quotes don't count."""
-    while found := _TOKEN.match(text, position):
-        if found[0] == "}}":
-            return position
-        position = found.end()
-    raise SyntaxRefused("{{ is never closed with }}.", hint="Close it; braces as text are written {{ '{{' }}.")
+        yield Stretch(text[position:], False, position)
 
 
 def compile_value(value: JSON) -> Value:
     """Compile JSON: texts may be templates, keys never are."""
     if isinstance(value, str):
-        return _compile_string(value, keeps_type=True) if "{{" in value else _constant(value)
-    if isinstance(value, dict):
-        parts = {key: compile_value(item) for key, item in value.items()}
-        return _tree(value, list(parts.values()), lambda names, budget: _render_dict(parts, names, budget))
-    if isinstance(value, list):
-        items = [compile_value(item) for item in value]
-        return _tree(value, items, lambda names, budget: [item.render(names, budget) for item in items])
-    return _constant(value)
+        return _template(value, keeps_type=True)
+    tree = _tree(value)
+    return tree if tree.constant else Value(_measured(tree.render), False, tree.references, tree.problems)
 
 
 def compile_text(text: str) -> Value:
     """Compile a template that always becomes text."""
-    return _compile_string(text, keeps_type=False) if "{{" in text else _constant(text)
+    return _template(text, keeps_type=False)
 
 
 def rename_in(value: JSON, old: str, new: str) -> JSON:
-    """The same JSON with references to `old` made references to `new`. What can't be read stays as it is."""
+    """The same JSON with references to `old` made references to `new`. Text whose braces don't close stays as it is."""
     if isinstance(value, dict):
         return {key: rename_in(item, old, new) for key, item in value.items()}
     if isinstance(value, list):
@@ -88,75 +76,142 @@ def rename_in(value: JSON, old: str, new: str) -> JSON:
     if not isinstance(value, str) or "{{" not in value:
         return value
     try:
-        return "".join(
-            f"{{{{{_renamed(piece.text, old, new)}}}}}" if piece.is_expression else piece.text
-            for piece in pieces_of(value)
-        )
+        stretches = list(pieces_of(value))
     except SyntaxRefused:
         return value
+    return "".join(f"{{{{{rename(one.text, old, new)}}}}}" if one.is_expression else one.text for one in stretches)
 
 
-def _renamed(source: str, old: str, new: str) -> str:
-    try:
-        return rename(source, old, new)
-    except LanguageError:
-        return source
+def _closing(text: str, opening: int) -> int:
+    """Where the `}}` stands that ends the expression beginning at `opening`; braces in its texts don't count."""
+    end = _inside().match(text, opening + 2).end()  # type: ignore[union-attr]  # it matches nothing, too
+    closing = text.find("}}", end)
+    if closing < 0:
+        raise refused("{{ is never closed with }}", opening + 1, "Close it; braces as text are written {{ '{{' }}.")
+    return closing
 
 
-@lru_cache(maxsize=8_192)
-def _compile_string(text: str, keeps_type: bool) -> Value:
-    try:
-        if len(text) > MAX_TEMPLATE_CHARS:
-            raise SyntaxRefused(f"The text is longer than {MAX_TEMPLATE_CHARS} characters.", hint="Shorten it.")
-        pieces = list(pieces_of(text))
-    except SyntaxRefused as error:
-        return _broken((error,))
-    compiled: list[str | Expression] = []
+@cache
+def _inside() -> re.Pattern[str]:
+    """What stands between braces, up to `}}` or a quote that isn't closed."""
+    return re.compile(rf"(?:[^'\"}}]++|{string_pattern()}|\}}(?!\}}))*+", re.DOTALL)
+
+
+def _template(text: str, *, keeps_type: bool) -> Value:
+    if "{{" not in text:
+        return _constant(text)
+    parts: list[str | Expression] = []
     problems: list[LanguageError] = []
-    for piece in pieces:
-        try:
-            compiled.append(compile_expression(piece.text) if piece.is_expression else piece.text)
-        except LanguageError as error:
-            problems.append(error)
-    references = tuple(path for part in compiled if isinstance(part, Expression) for path in part.references)
-    if problems:
-        return _broken(tuple(problems), references)
-    if len(compiled) == 1 and keeps_type and isinstance(compiled[0], Expression):
-        return Value(compiled[0].evaluate, False, references)
-    return Value(
-        _joiner([part.evaluate if isinstance(part, Expression) else part for part in compiled]), False, references
+    try:
+        _check_length(text)
+        for stretch in pieces_of(text):
+            _compile_stretch(stretch, parts, problems)
+    except SyntaxRefused as error:
+        problems.append(error)
+    references = tuple(
+        dict.fromkeys(path for part in parts if isinstance(part, Expression) for path in part.references)
     )
+    if problems:
+        return Value(_raiser(problems[0]), False, references, tuple(problems))
+    evaluates = [part.evaluate if isinstance(part, Expression) else part for part in parts]
+    only = evaluates[0]
+    if keeps_type and len(evaluates) == 1 and not isinstance(only, str):
+        return Value(only, False, references)
+    return Value(_joiner(evaluates), False, references)
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MAX_TEMPLATE_CHARS:
+        raise SyntaxRefused(
+            f"A text with references is longer than {MAX_TEMPLATE_CHARS} characters.",
+            hint="Spread it over several steps.",
+        )
+
+
+def _compile_stretch(stretch: Stretch, parts: list[str | Expression], problems: list[LanguageError]) -> None:
+    try:
+        parts.append(compile_expression(stretch.text) if stretch.is_expression else stretch.text)
+    except LanguageError as error:
+        problems.append(error)
 
 
 def _joiner(parts: list[str | Evaluate]) -> Evaluate:
+    """Text of parts; it is measured before it grows."""
+
     def render(names: Names, budget: Budget) -> JSON:
-        texts = [part if isinstance(part, str) else to_text(part(names, budget)) for part in parts]
-        budget.spend_text(sum(map(len, texts)))
+        texts, length = [], 0
+        for part in parts:
+            text = part if isinstance(part, str) else _text(part(names, budget), budget)
+            length += len(text)
+            if length > MAX_RENDERED_CHARS:
+                check_length(length)
+            texts.append(text)
+        budget.spend_text(length)
         return "".join(texts)
 
     return render
 
 
-def _render_dict(parts: dict[str, Value], names: Names, budget: Budget) -> JSON:
-    return {key: part.render(names, budget) for key, part in parts.items()}
+def _text(value: JSON, budget: Budget) -> str:
+    if isinstance(value, list | dict):
+        budget.spend(measure(value, MAX_RENDERED_CHARS).nodes)
+    return measured_text(value)
+
+
+def _tree(value: JSON) -> Value:
+    """Like `compile_value`, without a bound for the whole."""
+    if isinstance(value, dict):
+        return _branch(value, {key: _tree(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return _branch(value, dict(enumerate(map(_tree, value))))
+    return _template(value, keeps_type=True) if isinstance(value, str) else _constant(value)
+
+
+def _branch(value: dict[str, JSON] | list[JSON], parts: Mapping[Any, Value]) -> Value:
+    """A dict or list: what changes is rendered into a copy, the rest is shared."""
+    changing = [(place, part.render) for place, part in parts.items() if not part.constant]
+    if not changing:
+        return _constant(value)
+
+    def render(names: Names, budget: Budget) -> JSON:
+        made: Any = value.copy()
+        for place, render_part in changing:
+            made[place] = render_part(names, budget)
+        return as_json(made)
+
+    references = tuple(dict.fromkeys(path for part in parts.values() for path in part.references))
+    return Value(render, False, references, tuple(problem for part in parts.values() for problem in part.problems))
+
+
+def _measured(render: Evaluate) -> Evaluate:
+    """A tree within bounds: references can't make it swell, nor nest it deeper than JSON may be."""
+
+    def bounded(names: Names, budget: Budget) -> JSON:
+        value = render(names, budget)
+        size = measure(value, MAX_VALUE_CHARS)
+        budget.spend(size.nodes + (size.chars >> 10))
+        if size.chars > MAX_VALUE_CHARS:
+            raise LimitReached(
+                f"The value became larger than {MAX_VALUE_CHARS} characters.", code="value_too_large", hint=_SMALLER
+            )
+        if size.depth > MAX_JSON_DEPTH:
+            raise LimitReached(
+                f"The value became nested deeper than {MAX_JSON_DEPTH} levels.", code="value_too_deep", hint=_SMALLER
+            )
+        return value
+
+    return bounded
+
+
+_SMALLER = "Refer to the parts that you need, not to the whole."
 
 
 def _constant(value: JSON) -> Value:
     return Value(lambda names, budget: value, True)
 
 
-def _tree(value: JSON, parts: list[Value], render: Evaluate) -> Value:
-    references = tuple(path for part in parts for path in part.references)
-    problems = tuple(problem for part in parts for problem in part.problems)
-    if all(part.constant for part in parts):
-        return _constant(value)
-    return Value(render, False, references, problems)
+def _raiser(error: LanguageError) -> Evaluate:
+    def render(names: Names, budget: Budget) -> JSON:
+        raise copy.copy(error)  # its own, as runs in several threads may raise it
 
-
-def _broken(problems: tuple[LanguageError, ...], references: tuple[Path, ...] = ()) -> Value:
-    raiser: Callable[[Names, Budget], JSON] = lambda names, budget: _raise(problems[0])  # noqa: E731
-    return Value(raiser, False, references, problems)
-
-
-def _raise(error: LanguageError) -> JSON:
-    raise error
+    return render

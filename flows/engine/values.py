@@ -1,124 +1,141 @@
-"""What the language does with values: compare, calculate, write as text. Nothing is converted in silence."""
+"""What JSON values are to authors: kinds, equality without coercion, order, text, and how large they are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import Context, Decimal, DecimalException, DivisionByZero, InvalidOperation, Overflow
-from typing import Any
+from collections.abc import Hashable
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from flows.engine.errors import ArithmeticRefused, WrongType
-from flows.engine.limits import MAX_NUMBER_DIGITS
-from flows.engine.strictjson import JSON, dumps
+from flows.engine.errors import LimitReached, WrongType
+from flows.engine.limits import MAX_RENDERED_CHARS
+from flows.engine.strictjson import JSON, PLAIN_EXPONENT, dumps
 
-CONTEXT = Context(prec=28, Emin=-400, Emax=400, traps=[InvalidOperation, DivisionByZero, Overflow])
-"""28 digits (design: the language's numbers); the exponent is bounded so that no number swells a text."""
+NUMBERS = frozenset({int, Decimal})
+"""The exact types of a number; a bool is none."""
 
-_EXACT = 10**28
-
-
-def is_number(value: JSON) -> bool:
-    """Numbers only: true and false are none."""
-    return type(value) is int or type(value) is Decimal
-
-
-def kind_of(value: JSON) -> str:
-    """What a person calls the value's type."""
-    if value is None:
-        return "empty"
-    return {bool: "true or false", str: "text", list: "a list", dict: "an object"}.get(type(value), "a number")
+_KINDS: dict[type, str] = {
+    type(None): "empty",
+    bool: "true or false",
+    int: "a number",
+    Decimal: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
 
 
-def same(left: JSON, right: JSON) -> bool:
-    """Equality without conversion: 1 = 1.0, but not 1 = true and not 1 = '1'; lists and objects by their parts."""
-    if is_number(left) and is_number(right):
-        return left == right
-    if type(left) is not type(right):
-        return False
+def kind(value: JSON) -> str:
+    """What the value is, to a person."""
+    return _KINDS.get(type(value), "of no JSON type")
+
+
+def equal(left: JSON, right: JSON) -> bool:
+    """Whether two values are the same, deep; 1 is 1.0, and nothing else is converted."""
+    left_type, right_type = type(left), type(right)
+    if left_type is not right_type:
+        return left_type in NUMBERS and right_type in NUMBERS and left == right
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
+        return len(left) == len(right) and all(equal(a, b) for a, b in zip(left, right, strict=True))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(item, right[key]) for key, item in left.items())
+        return left.keys() == right.keys() and all(equal(item, right[key]) for key, item in left.items())
     return left == right
 
 
-def before(left: JSON, right: JSON) -> bool:
-    """Whether `left` < `right`, for two numbers or two texts. Raises WrongType."""
-    if (is_number(left) and is_number(right)) or (type(left) is str and type(right) is str):
-        return bool(left < right)  # type: ignore[operator]
+def is_less(left: JSON, right: JSON) -> bool:
+    """Whether `left` comes before `right`: two numbers, or two texts by code point. Raises WrongType for others."""
+    if type(left) in NUMBERS and type(right) in NUMBERS:
+        return left < right  # type: ignore[operator]  # both are numbers
+    if isinstance(left, str) and isinstance(right, str):
+        return left < right
     raise WrongType(
-        f"{kind_of(left).capitalize()} and {kind_of(right)} have no order.",
-        hint="Compare two numbers or two texts; `| number` reads a number from text.",
+        f"{kind(left).capitalize()} and {kind(right)} have no order",
+        hint="Compare two numbers, or two texts; `| number` reads a number from text.",
     )
 
 
-def arithmetic(sign: str, left: JSON, right: JSON, left_text: str = "", right_text: str = "") -> JSON:
-    """`left sign right` for two numbers, 28 digits. Raises WrongType or ArithmeticRefused."""
-    a, b = _operand(left, left_text, "left", sign), _operand(right, right_text, "right", sign)
-    if type(a) is int and type(b) is int and sign in _WHOLE:
-        whole = _WHOLE[sign](a, b)
-        if -_EXACT < whole < _EXACT:
-            return whole
-    if sign in "/%" and b == 0:
-        raise ArithmeticRefused(f"{right_text or 'The divisor'} is zero.", hint="Test for zero before you divide.")
-    try:
-        return tidy(_EXACTLY[sign](Decimal(a), Decimal(b)))
-    except DecimalException:
-        raise ArithmeticRefused(f"The result of {sign} is out of range.", hint="Use smaller numbers.") from None
-
-
-_WHOLE: dict[str, Callable[[int, int], int]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-}
-_EXACTLY: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
-    "+": CONTEXT.add,
-    "-": CONTEXT.subtract,
-    "*": CONTEXT.multiply,
-    "/": CONTEXT.divide,
-    "%": CONTEXT.remainder,
-}
-
-
-def _operand(value: JSON, text: str, side: str, sign: str) -> int | Decimal:
-    name = text or f"The {side} side of {sign}"
-    if type(value) is int or type(value) is Decimal:
-        number: int | Decimal = value
-        digits = len(number.as_tuple().digits) if isinstance(number, Decimal) else len(str(abs(number)))
-        if digits > MAX_NUMBER_DIGITS or (isinstance(number, Decimal) and abs(number.adjusted()) > 400):
-            raise ArithmeticRefused(f"{name} has more than {MAX_NUMBER_DIGITS} digits.", hint="Use a smaller number.")
-        return number
-    hint = "Arithmetic takes numbers."
-    if isinstance(value, str):
-        hint = f"`({text or '…'} | number)` reads a number from text."
-    raise WrongType(f"{name} is {kind_of(value)}, not a number.", hint=hint)
-
-
-def tidy(number: Decimal) -> int | Decimal:
-    """A computed number as people write it: no trailing zeros, whole numbers without a point."""
-    if number == number.to_integral_value() and number.adjusted() < 28:
-        return int(number)
-    return number.normalize(CONTEXT)
-
-
-def truth(value: JSON, what: str) -> bool:
-    """true or false for `and`, `or`, `not`; null counts as false. Raises WrongType for anything else."""
-    if value is True or value is False:
-        return value
-    if value is None:
-        return False
-    raise WrongType(f"{what} takes true or false, not {kind_of(value)}.", hint="Compare it with something.")
+def identity(value: JSON) -> Hashable:
+    """A key that is the same for values that are `equal`, and for no others."""
+    if isinstance(value, list):
+        return (list, *(identity(item) for item in value))
+    if isinstance(value, dict):
+        return dict, frozenset((key, identity(item)) for key, item in value.items())
+    return (Decimal if type(value) is int else type(value)), value
 
 
 def to_text(value: JSON) -> str:
-    """A value as text: null is nothing, numbers as in JSON without exponent, objects and lists as compact JSON."""
-    if type(value) is str:
+    """The value within a text: null is empty, numbers without exponent, lists and objects as compact JSON."""
+    if isinstance(value, str):
         return value
     if value is None:
         return ""
-    if type(value) is Decimal:
-        return format(value, "f")
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, Decimal):
+        return format(value, "f") if abs(value.adjusted()) <= PLAIN_EXPONENT else str(value)
     return dumps(value)
+
+
+class Size(NamedTuple):
+    """`nodes` values, at least `chars` characters as compact JSON, lists and objects `depth` deep."""
+
+    nodes: int
+    chars: int
+    depth: int
+
+
+def measure(value: JSON, most: int) -> Size:
+    """How large a value is; stops counting where it has more than `most` characters."""
+    nodes = chars = depth = 0
+    level = [value]
+    while level:
+        nodes += len(level)
+        depth += any(isinstance(item, list | dict) for item in level)
+        below: list[JSON] = []
+        for item in level:
+            if isinstance(item, dict):
+                chars += 2 + sum(map(len, item)) + 4 * len(item)
+            elif isinstance(item, list):
+                chars += 2 + len(item)
+            else:
+                chars += _scalar_chars(item)
+                continue
+            if chars > most:
+                break
+            below.extend(item.values() if isinstance(item, dict) else item)
+        if chars > most:
+            break
+        level = below
+    return Size(nodes, chars, depth)
+
+
+def _scalar_chars(value: str | bool | int | Decimal | None) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Decimal):
+        return len(str(value))
+    return value.bit_length() // 4 if isinstance(value, int) else 4
+
+
+def measured_text(value: JSON) -> str:
+    """Like `to_text`. Raises LimitReached before it writes what is too long."""
+    check_size(value)
+    return to_text(value)
+
+
+def check_size(value: JSON) -> None:
+    """Raises LimitReached for a list or object that would make too long a text."""
+    if isinstance(value, list | dict):
+        check_length(measure(value, MAX_RENDERED_CHARS).chars)
+
+
+def check_length(chars: int) -> None:
+    """Raises LimitReached for a text that is longer than one may become."""
+    if chars > MAX_RENDERED_CHARS:
+        raise LimitReached(
+            f"A text became longer than {MAX_RENDERED_CHARS} characters.",
+            code="text_too_long",
+            hint="Take a part of it, for example with `| left: 1000`.",
+        )
 
 
 def as_json(value: Any) -> JSON:
