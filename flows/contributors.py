@@ -24,16 +24,21 @@ def take_turn(entity_id: int) -> Entity:
     return Entity.objects.select_for_update(no_key=True).get(pk=entity_id)
 
 
-def record_edit(entity: Entity, subject: str, *, by: User, after: datetime | None = None) -> Edit:
-    """Write down who changes `subject` (`flow:7`, `endpoint:3`), within the transaction that changes it.
+def moment(entity: Entity, *, after: datetime | None = None) -> datetime:
+    """Now, for whoever has their turn: later than `after` and than every edit and submission of the entity.
 
-    The edit is later than `after`, whatever the clock says.
+    The clocks of two machines never agree; who worked on what must not depend on it.
     """
+    edited = Edit.objects.filter(entity=entity).order_by("-id").values_list("at", flat=True)[:1]
+    submitted = Version.objects.filter(flow__entity=entity).order_by("-id").values_list("submitted_at", flat=True)[:1]
+    before = [time for time in (*edited, *submitted, after) if time is not None]
+    return max([timezone.now(), *(time + timedelta(microseconds=1) for time in before)])
+
+
+def record_edit(entity: Entity, subject: str, *, by: User, after: datetime | None = None) -> Edit:
+    """Write down who changes `subject` (`flow:7`, `endpoint:3`), within the transaction that changes it."""
     take_turn(entity.pk)
-    at = timezone.now()
-    if after is not None and at <= after:
-        at = after + timedelta(microseconds=1)
-    return Edit.objects.create(entity=entity, subject=subject, by=by, at=at)
+    return Edit.objects.create(entity=entity, subject=subject, by=by, at=moment(entity, after=after))
 
 
 def flow_subject(flow: Flow) -> str:

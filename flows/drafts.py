@@ -19,6 +19,8 @@ from flows.issues import Issue, check
 from flows.models import Case, Entity, Flow, Kind
 from flows.roles import require
 
+MAX_NAME_CHARS = 200
+
 
 class DraftConflict(FlowError):
     """Somebody else saved the draft in between. `flow` is the draft as it is now."""
@@ -91,6 +93,19 @@ def save_draft(flow: Flow, nodes_text: str, *, by: User, based_on_revision: int)
         if saved.draft_revision != based_on_revision:
             raise DraftConflict(saved)
         _change(saved, by, draft=pretty(nodes), last_number=_last_number(graph, saved.last_number))
+    return saved
+
+
+def rename(flow: Flow, name: str, *, by: User) -> Flow:
+    """Give the flow another name, as a new revision of its draft: the name is sealed with it. Raises GraphRefused."""
+    require(by, flow.entity, "build flows")
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME_CHARS:
+        raise GraphRefused("name", f"a name has 1 to {MAX_NAME_CHARS} characters")
+    with transaction.atomic():
+        take_turn(flow.entity_id)
+        saved = Flow.objects.select_related("entity", "changed_by").get(pk=flow.pk)
+        _change(saved, by, name=name)
     return saved
 
 

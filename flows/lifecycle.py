@@ -18,7 +18,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from flows import outside
-from flows.contributors import contributors_of, take_turn
+from flows.contributors import contributors_of, moment, take_turn
 from flows.engine.errors import FlowError
 from flows.engine.graph import read_graph
 from flows.engine.limits import MAX_CONTENT_BYTES
@@ -247,7 +247,7 @@ def _make_version(flow: Flow, sealed: Sealed, by: User, summary: str) -> Version
         content=store(sealed.text),
         summary=summary,
         submitted_by=by,
-        submitted_at=timezone.now(),
+        submitted_at=moment(flow.entity),
         changed_by_id=flow.changed_by_id,
         changed_at=flow.changed_at,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection as default_connection
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 PREFIX = "chatflow_"
@@ -241,16 +241,12 @@ def present(connection: BaseDatabaseWrapper = default_connection) -> set[tuple[s
 def before_migrate(*, using: str, plan: Iterable[tuple[Any, bool]] = (), **kwargs: object) -> None:
     """Receiver of pre_migrate: out of the way while tables of ours are changed."""
     if any(migration.app_label == "flows" for migration, _ in plan):
-        remove(_connection(using))
+        remove(connections[using])
 
 
 def after_migrate(*, using: str, **kwargs: object) -> None:
     """Receiver of post_migrate."""
-    install(_connection(using))
-
-
-def _connection(alias: str) -> BaseDatabaseWrapper:
-    return transaction.get_connection(alias)
+    install(connections[using])
 
 
 def _rules(vendor: str) -> list[Rule]:

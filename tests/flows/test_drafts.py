@@ -200,3 +200,12 @@ def test_an_unfinished_draft_is_saved_with_its_issues(stage: Stage):
     issues = drafts.issues_of(flow, "production")
     assert any(issue.severity == "error" for issue in issues)
     assert drafts.issues_of(stage.draft(), "production") == []
+
+
+def test_a_new_name_is_a_change_of_the_draft(stage: Stage):
+    flow = drafts.rename(stage.draft(), "  Better name ", by=stage.ben)
+    flow.refresh_from_db()
+    assert (flow.name, flow.draft_revision, flow.changed_by) == ("Better name", 2, stage.ben)
+    for name in ("", " ", "x" * 201):
+        with pytest.raises(GraphRefused, match="name"):
+            drafts.rename(flow, name, by=stage.ben)

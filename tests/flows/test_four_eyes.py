@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -12,7 +13,7 @@ from flows import contents, drafts, lifecycle, triggers
 from flows.contents import ContentRefused
 from flows.engine.errors import GraphRefused
 from flows.lifecycle import Refused, perform, submit
-from flows.models import Content, Contributor, Decision, Membership, Run, RunState, Version
+from flows.models import Content, Contributor, Decision, Edit, Membership, Run, RunState, Version
 from flows.roles import may
 from flows.sealing import sha256_of, store
 from tests.flows.makers import make_entity, make_run
@@ -101,6 +102,20 @@ def test_a_definition_that_the_deployed_version_didnt_hold_is_new_however_old_it
     version = submit(stage.draft(by=stage.ben, endpoint="orders"), by=stage.ben)
     with pytest.raises(Refused, match="You worked on"):
         perform("approve", version, by=stage.ines)
+
+
+def test_clocks_that_disagree_hide_nobodys_work(stage: Stage):
+    """The submission is made on a machine whose clock is an hour ahead of the one on which ana edits afterwards."""
+    ahead = timezone.now() + timedelta(hours=1)
+    flow = stage.draft(by=stage.ben)
+    Edit.objects.create(entity=stage.entity, subject="endpoint:9", by=stage.ben, at=ahead)
+    version = submit(flow, by=stage.ben)
+    assert version.submitted_at > ahead
+    perform("approve", version, by=stage.cleo)
+    perform("deploy", version, by=stage.cleo)
+    following = submit(stage.draft(by=stage.ana, status=201), by=stage.ben)
+    with pytest.raises(Refused, match="You worked on"):
+        perform("approve", following, by=stage.ana)
 
 
 def test_renaming_the_account_or_taking_away_and_giving_back_the_role_changes_nothing(stage: Stage):
