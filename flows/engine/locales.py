@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 
 from flows.engine.errors import NodeError
+from flows.engine.node import Finding
 
 MAX_NAME_CHARS = 64
 
@@ -40,3 +42,12 @@ def locale_of(name: str) -> Locale:
             code="unknown_locale",
             hint="Write it like en, en-GB or pt-BR.",
         ) from None
+
+
+def name_findings(timezone: str, locale: str) -> Iterator[Finding]:
+    """A time zone or locale that isn't known; one that is a reference is looked at when the step runs."""
+    for find, name in ((zone_of, timezone), (locale_of, locale)):
+        try:
+            "{{" in name or find(name)
+        except NodeError as error:
+            yield Finding(error.code, error.message, error.hint)

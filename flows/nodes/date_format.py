@@ -10,8 +10,7 @@ from pydantic import Field
 from flows.engine import patterns
 from flows.engine.compare import text_of
 from flows.engine.dates import read_date
-from flows.engine.errors import NodeError
-from flows.engine.locales import locale_of, zone_of
+from flows.engine.locales import locale_of, name_findings, zone_of
 from flows.engine.loop import Run
 from flows.engine.node import Finding, Node, Outcome, Text, Value, register
 
@@ -52,12 +51,3 @@ class DateFormat(Node):
         for doubt in filter(None, map(patterns.doubt_about, (self.source_pattern, self.target_pattern))):
             yield Finding("doubtful_date_pattern", doubt, "Change the pattern if that isn't meant.", severity="warning")
         yield from name_findings(self.timezone, self.locale)
-
-
-def name_findings(timezone: str, locale: str) -> Iterator[Finding]:
-    """A time zone or locale that isn't known; one that is a reference is looked at when the step runs."""
-    for find, name in ((zone_of, timezone), (locale_of, locale)):
-        try:
-            "{{" in name or find(name)
-        except NodeError as error:
-            yield Finding(error.code, error.message, error.hint)

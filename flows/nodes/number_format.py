@@ -12,10 +12,9 @@ from pydantic import Field
 
 from flows.engine.compare import number_of
 from flows.engine.errors import NodeError
-from flows.engine.locales import locale_of
+from flows.engine.locales import locale_of, name_findings
 from flows.engine.loop import Run
 from flows.engine.node import Finding, Node, Outcome, Text, Value, register
-from flows.nodes.date_format import name_findings
 
 _EXACT = Context(prec=300, rounding=ROUND_HALF_UP)
 _QUOTED = re.compile(r"'[^']*'")
