@@ -257,7 +257,7 @@ def _make_version(flow: Flow, sealed: Sealed, by: User, summary: str) -> Version
 
 
 def _refuse_lost_steps(version: Version) -> None:
-    """Since submission a production route may have come to lead to a step that this version doesn't have."""
+    """Since submission a route or a jump of production may have come to lead to a step that this version doesn't have."""
     flow = version.flow
     catalog = outside.catalog(flow.entity, Environment.PRODUCTION, flow.kind)
     try:
@@ -267,7 +267,7 @@ def _refuse_lost_steps(version: Version) -> None:
     lost = [entry for entry in catalog.entries(flow.slug) if entry.production and entry.step not in graph.nodes]
     if lost:
         told = "; ".join(f"{entry.by} enters at step {entry.step}" for entry in lost)
-        raise Refused(f"{version} hasn't the steps that production routes enter at: {told}. Change the routes first.")
+        raise Refused(f"{version} lacks steps that production enters at: {told}. Change what enters there first.")
 
 
 def _retire_deployed(version: Version, by: User, via: Via) -> None:
