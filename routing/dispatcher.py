@@ -9,6 +9,7 @@ import logging
 import os
 import platform
 import threading
+import time
 from datetime import timedelta
 
 from django.db import IntegrityError, close_old_connections
@@ -18,6 +19,7 @@ from django.db.models.functions import Now
 from flows.commits import commit
 from flows.hints import hint
 from flows.models import Heartbeat, Run, RunState
+from routing.replays import forget_old
 
 NAME = "dispatcher"
 PERIOD_SECONDS = 1.0
@@ -28,16 +30,23 @@ BATCH = 500
 HINT_AGAIN_SECONDS = 6
 """A published run that nobody claimed is published again after this."""
 
+TIDY_SECONDS = 600
+"""How often idempotency records past their time are deleted, some thousand at once."""
+
 log = logging.getLogger(__name__)
 
 
 def work(stop: threading.Event) -> None:
     """Dispatch once a second until `stop` is set. The database may go away and come back."""
     owner = f"{platform.node()}:{os.getpid()}"
+    tidied = 0.0
     while not stop.is_set():
         close_old_connections()
         if lead(owner):
             dispatch()
+            if time.monotonic() - tidied > TIDY_SECONDS:
+                forget_old()
+                tidied = time.monotonic()
         stop.wait(PERIOD_SECONDS)
     Heartbeat.objects.filter(name=NAME, owner=owner).delete()
 
