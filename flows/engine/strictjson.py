@@ -24,6 +24,9 @@ MAX_DIGITS = 1_000
 MAX_EXPONENT = 400
 """A number beyond 1e±400 isn't data; written out it would swell a text."""
 
+STORED_DEPTH = MAX_JSON_DEPTH + 16
+"""`max_depth` for what we wrote ourselves: a value from outside with our own objects around it."""
+
 PLAIN_EXPONENT = 30
 """Numbers down to 1e-30 are written without an exponent."""
 
@@ -32,10 +35,10 @@ _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _INT64 = 2**63
 
 
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes, *, max_depth: int = MAX_JSON_DEPTH) -> Any:
     """Read JSON. Raises JSONRefused for anything that another reader might read otherwise."""
     text = _decoded(text) if isinstance(text, bytes) else _checked(text)
-    _check_depth(text)
+    _check_depth(text, max_depth)
     try:
         value = _decoder.decode(text)
     except json.JSONDecodeError as error:
@@ -115,14 +118,14 @@ _REASONS = {
 """In our words, what Python's reader says most often."""
 
 
-def _check_depth(text: str) -> None:
-    if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
+def _check_depth(text: str, max_depth: int) -> None:
+    if text.count("[") + text.count("{") <= max_depth:
         return
     depth = 0
     for bracket in re.findall(r"[\[\]{}]", _STRINGS.sub("", text)):
         depth += 1 if bracket in "[{" else -1
-        if depth > MAX_JSON_DEPTH:
-            raise JSONRefused(f"It is nested deeper than {MAX_JSON_DEPTH} levels.", hint="Send flatter data.")
+        if depth > max_depth:
+            raise JSONRefused(f"It is nested deeper than {max_depth} levels.", hint="Send flatter data.")
 
 
 def _check_escaped(value: Any) -> None:

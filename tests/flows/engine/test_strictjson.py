@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flows.engine.errors import FlowError, JSONRefused
 from flows.engine.limits import MAX_JSON_DEPTH
-from flows.engine.strictjson import MAX_DIGITS, canonical, dumps, dumps_bytes, loads, pretty
+from flows.engine.strictjson import MAX_DIGITS, STORED_DEPTH, canonical, dumps, dumps_bytes, loads, pretty
 
 quick = settings(max_examples=150)
 
@@ -141,3 +141,11 @@ def test_two_keys_that_become_one_in_nfc_are_refused():
 def test_what_is_not_json_is_never_written(value):
     with pytest.raises(TypeError):
         dumps([value])
+
+
+def test_what_we_stored_ourselves_may_have_our_objects_around_it():
+    deepest = "[" * MAX_JSON_DEPTH + "]" * MAX_JSON_DEPTH
+    stored = dumps({"variables": {"x": loads(deepest)}})
+    with pytest.raises(JSONRefused):
+        loads(stored)
+    assert dumps(loads(stored, max_depth=STORED_DEPTH)) == stored
