@@ -54,9 +54,7 @@ class Refusal(Exception):
 
 def install(requirements: str) -> None:
     """Makes .venv hold what the file lists. Quick when it already does."""
-    stamp = VENV / f"{requirements}.installed"
-    wanted = fingerprint(requirements)
-    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+    if PYTHON.exists() and (holds(requirements) or holds("requirements-dev.txt")):
         return
     say(f"Installing {requirements} into {VENV} (once, about half a minute) ...")
     make_venv()
@@ -66,7 +64,15 @@ def install(requirements: str) -> None:
         done = subprocess.run(pip, cwd=HERE, stdout=output, stderr=subprocess.STDOUT)
     if done.returncode:
         raise Refusal(f"Installing {requirements} failed: {reason(log.read_text())} (all of it: {log})")
-    stamp.write_text(wanted)
+    stamp(requirements).write_text(fingerprint(requirements))
+
+
+def holds(requirements: str) -> bool:
+    return stamp(requirements).exists() and stamp(requirements).read_text() == fingerprint(requirements)
+
+
+def stamp(requirements: str) -> Path:
+    return VENV / f"{requirements}.installed"
 
 
 def fingerprint(requirements: str) -> str:
@@ -260,6 +266,7 @@ def serve(port: int, data: Path) -> None:
     with alone_in(data):
         url = f"http://127.0.0.1:{port}"
         env = environment(url, data)
+        shutil.rmtree(data / "metrics", ignore_errors=True)  # counters of processes that are gone
         manage(env, "migrate", "--verbosity", "0")
         keep_for_manage(env, data)
         demo = manage(env, "demo") if env["DEBUG"] not in ("0", "False", "false") else ""
@@ -303,7 +310,7 @@ def refuse_taken_port(port: int) -> None:
 def alone_in(data: Path) -> Iterator[None]:
     """Holds the data directory: two servers on one would take each other's place."""
     (data / "logs").mkdir(parents=True, exist_ok=True)
-    data.chmod(0o700)
+    data.chmod(0o700)  # it holds secrets
     with (data / "start.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

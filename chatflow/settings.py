@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -114,7 +115,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 
-vars().update(env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25"))
+# In DEBUG a mail is a file: on the console it would stand between what commands print.
+vars().update(env.email_url("EMAIL_URL", default=f"filemail:///{DATA_DIR / 'mail'}" if DEBUG else "smtp://localhost:25"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"chatflow@{_PUBLIC.hostname or 'localhost'}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
@@ -211,9 +213,8 @@ logs.configure()
 LOGGING = logs.dictionary(readable=DEBUG, level=env.str("LOG_LEVEL", default="INFO"))
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # it would believe any X-Forwarded-For
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10
-DJANGO_STRUCTLOG_CELERY_ENABLED = True
-DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = 10
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line per request is enough
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 
 # --- Metrics -----------------------------------------------------------------------------------------------------------
 

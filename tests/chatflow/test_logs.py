@@ -47,7 +47,7 @@ def test_a_request_is_logged_without_what_was_sent(written: io.StringIO, client:
     )
     (entry,) = [entry for entry in entries(written) if entry["event"].startswith("request_")]
     assert entry["request"] == "POST /dynamic/nowhere"
-    assert (entry["code"], entry["level"]) == (404, "warning")
+    assert (entry["code"], entry["level"]) == (404, "info")
     assert {line["request_id"] for line in entries(written)} == {entry["request_id"]}
     assert "hush" not in written.getvalue()
 
