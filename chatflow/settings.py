@@ -116,7 +116,9 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 
 # In DEBUG a mail is a file: on the console it would stand between what commands print.
-vars().update(env.email_url("EMAIL_URL", default=f"filemail:///{DATA_DIR / 'mail'}" if DEBUG else "smtp://localhost:25"))
+vars().update(
+    env.email_url("EMAIL_URL", default=f"filemail:///{DATA_DIR / 'mail'}" if DEBUG else "smtp://localhost:25")
+)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"chatflow@{_PUBLIC.hostname or 'localhost'}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
