@@ -66,6 +66,8 @@ def plan_of(content_sha256: str) -> Plan:
     plan = compiled(content_sha256)
     if plan.environment != Environment.SANDBOX:
         _verify_was_deployed(content_sha256)
+    else:
+        _verify_points_at_no_secret_of_production(plan)
     return plan
 
 
@@ -138,6 +140,14 @@ def _verify_was_deployed(sha256: str) -> None:
     verdicts = [tampering(version) for version in versions] or ["Nobody approved and deployed it."]
     if all(verdicts):
         raise _refused(f"The content {sha256} isn't run. {verdicts[0]}")
+
+
+def _verify_points_at_no_secret_of_production(plan: Plan) -> None:
+    """Nobody approves what the sandbox runs, so nothing in it may log in where production does."""
+    for name, connection in plan.definitions.get("connection", {}).items():
+        secret = connection.get("secret")
+        if secret and secret["environment"] != Environment.SANDBOX:
+            raise _refused(f"The content {plan.sha256} isn't run: it is for the sandbox, its {name!r} is not.")
 
 
 def _refused(sentence: str) -> ContentRefused:

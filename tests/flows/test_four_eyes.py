@@ -249,6 +249,19 @@ def test_a_content_that_nobody_approved_doesnt_run_whatever_a_run_says(stage: St
         contents.plan_of(submitted.content_id)
 
 
+def test_a_content_for_the_sandbox_cant_point_at_secrets_of_production(stage: Stage):
+    secret = {"connection": 1, "environment": "sandbox", "host": "https://shop.example.com:443"}
+    stage.catalog.add_shop()
+    stage.catalog.add("connection", "shop", "connection:1", address="https://shop.example.com", secret=secret)
+    text = contents.sandbox_content(stage.draft(endpoint="orders"))[0].text
+    forged_text = text.replace(
+        '"secret":{"connection":1,"environment":"sandbox"', '"secret":{"connection":1,"environment":"production"'
+    )
+    assert forged_text != text
+    with pytest.raises(ContentRefused, match="for the sandbox, its 'shop' is not"):
+        contents.plan_of(store(forged_text).pk)
+
+
 def test_whoever_can_drop_triggers_still_cant_change_what_runs(stage: Stage):
     version = stage.deployed()
     text = version.content.text.replace('"status":200', '"status":500')

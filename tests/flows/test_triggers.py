@@ -63,6 +63,9 @@ INSERT OR REPLACE INTO flows_decision SELECT * FROM flows_decision              
 INSERT OR REPLACE INTO flows_contributor (id, version_id, user_id) SELECT id, 99, user_id FROM flows_contributor | can't be replaced
 INSERT OR REPLACE INTO flows_edit SELECT * FROM flows_edit                              | can't be replaced
 INSERT OR REPLACE INTO flows_flow SELECT * FROM flows_flow                              | can't be replaced
+UPDATE OR IGNORE flows_version SET status = 'approved' WHERE id = {id}                  | with a decision only
+INSERT OR IGNORE INTO flows_contributor (version_id, user_id) VALUES ({id}, {cleo})     | settled when it is submitted
+INSERT INTO flows_content SELECT * FROM flows_content WHERE true ON CONFLICT (sha256) DO UPDATE SET text = 'x' | content never changes|can't be replaced
 UPDATE OR REPLACE flows_version SET number = 2 WHERE id = {id}                          | never changes
 """
 
