@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 
+from flows.engine.budget import CHARS_PER_UNIT, Budget
 from flows.engine.errors import WrongType
 from flows.engine.limits import MAX_NUMBER_DIGITS
 from flows.engine.strictjson import JSON
 from flows.engine.values import equal, kind, to_text
+from flows.engine.weight import weight
 
 _NUMBER = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?([eE][+-]?[0-9]{1,3})?")
 _BOOLEANS = {"true": True, "false": False}
 _HINT = "Look at what went into this step."
+
+
+def charge(budget: Budget, values: Iterable[JSON]) -> None:
+    """Pay for looking through lists and objects. Raises LimitReached."""
+    for value in values:
+        if isinstance(value, list | dict):
+            budget.spend(len(value) + weight(value) // CHARS_PER_UNIT)
 
 
 def matches(value: JSON, wanted: JSON) -> bool:

@@ -11,7 +11,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from flows.engine import clock
-from flows.engine.budget import Budget
+from flows.engine.budget import CHARS_PER_UNIT, Budget
 from flows.engine.errors import FlowError, LimitReached, NodeError, RunError
 from flows.engine.graph import RESERVED, Jump
 from flows.engine.limits import MAX_VARIABLES_BYTES
@@ -239,7 +239,9 @@ def _keep(run: Run, state: State, node: PlannedNode, outcome: Outcome, sizes: di
     if not produced:
         return
     run.names.update(produced)
-    sizes.update((name, weight(value)) for name, value in produced.items())
+    fresh = {name: weight(value) for name, value in produced.items()}
+    sizes.update(fresh)
+    run.budget.spend(sum(fresh.values()) // CHARS_PER_UNIT)
     if sum(sizes.values()) > MAX_VARIABLES_BYTES:
         raise LimitReached(
             f"The run holds more than {MAX_VARIABLES_BYTES} bytes of variables and outputs after step {node.title}.",

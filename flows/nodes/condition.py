@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from flows.engine.compare import boolean_of, is_empty, number_of
+from flows.engine.compare import boolean_of, charge, is_empty, number_of
 from flows.engine.dates import read_date
 from flows.engine.errors import NodeError
 from flows.engine.loop import Run
@@ -73,6 +73,7 @@ class Condition(Node):
     data_type: Literal["string", "number", "boolean", "date"] = Field("string", description="What both sides are.")
 
     def execute(self, run: Run) -> Outcome:
+        charge(run.budget, (self.left, self.right))
         return Outcome("yes" if self._holds() else "no")
 
     def _holds(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from flows.engine.compare import charge
 from flows.engine.errors import NodeError
 from flows.engine.limits import MAX_RENDERED_CHARS
 from flows.engine.loop import Run
@@ -34,6 +35,7 @@ class DisplayList(Node):
     limit: int = Field(0, ge=0, le=1000, description="At most this many lines; 0 for all.")
 
     def execute(self, run: Run) -> Outcome:
+        charge(run.budget, (self.items,))
         lines: list[str] = []
         for item in self._kept():
             lines.append(self.line(item, len(lines) + 1))
@@ -41,7 +43,10 @@ class DisplayList(Node):
                 break
         result = self.separator.join(lines)
         if len(result) > MAX_RENDERED_CHARS:
-            raise NodeError(f"The list is longer than {MAX_RENDERED_CHARS} characters.", hint="Set a limit.")
+            raise NodeError(
+                f"The lines are longer than {MAX_RENDERED_CHARS} characters.", code="too_long", hint="Set a limit."
+            )
+        run.budget.spend_text(len(result))
         return Outcome("yes" if lines else "no", {"result": result, "count": len(lines)})
 
     def _kept(self) -> Iterator[Any]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from flows.engine.compare import matches
+from flows.engine.compare import charge, matches
 from flows.engine.loop import Run
 from flows.engine.node import Node, Outcome, Settings, Value, register
 
@@ -37,5 +37,6 @@ class Remap(Node):
     default: Value = Field(None, description="The result where nothing matches; null for none.")
 
     def execute(self, run: Run) -> Outcome:
+        charge(run.budget, (each.found for each in self.mapping))
         found = next((each.to for each in self.mapping if matches(self.value, each.found)), self.default)
         return Outcome("no" if found is None else "yes", {"result": found})

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from flows.engine.compare import matches
+from flows.engine.compare import charge, matches
 from flows.engine.loop import Run
 from flows.engine.node import Branch, Finding, Node, Outcome, Value, branch_exits, branch_findings, register
 
@@ -28,6 +28,7 @@ class SwitchCase(Node):
     cases: list[Branch] = Field(min_length=1, max_length=50, description="A value and the exit it leads to.")
 
     def execute(self, run: Run) -> Outcome:
+        charge(run.budget, (case.value for case in self.cases))
         return Outcome(next((case.exit for case in self.cases if matches(self.value, case.value)), "other"))
 
     @classmethod

@@ -144,6 +144,21 @@ def test_a_run_may_not_do_more_work_than_the_limit() -> None:
     assert 0 < len(run.trace) < 200
 
 
+@pytest.mark.parametrize(
+    ("type_name", "settings"),
+    [
+        ("set_variable", assign("a", "{{ payload.items }}")),
+        ("condition", {"left": "{{ payload.items }}", "operator": "contains", "right": 2, "data_type": "number"}),
+        ("switch_case", {"value": "{{ payload.items }}", "cases": [{"exit": "same", "value": "{{ payload.items }}"}]}),
+    ],
+)
+def test_going_through_large_lists_is_work(type_name: str, settings: dict[str, Any]) -> None:
+    exits = {"same": 1} if type_name == "switch_case" else {"yes": 1, "no": 1}
+    run = Host().start(plan_of([node(1, type_name, settings, **exits)]), {"payload": {"items": [1] * 20_000}})
+    assert run.error.code == "too_much_work"
+    assert 10 < len(run.trace) < 200
+
+
 def test_work_is_counted_over_the_whole_run() -> None:
     plan = plan_of([*counting(50), node(4, "set_variable", assign("n", 0), yes=1)])
     run = Host().start(plan, step=4)
