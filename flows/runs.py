@@ -112,6 +112,14 @@ def _resume_claimed(run: Run) -> Run:
         run = _end_without_steps(run, RunState.DEAD, RunError(f"Given up after {MAX_CLAIMS} tries.", code="dead"))
         notices.run_is_dead(run)
         return run
+    try:
+        return _go_on(run)
+    except contents.ContentRefused as error:
+        return _end_without_steps(run, RunState.FAILED, error)
+
+
+def _go_on(run: Run) -> Run:
+    """From the last checkpoint. Raises ContentRefused where that content isn't run."""
     request: Any = loads(run.request)
     last = run.segments.order_by("-number").first()
     saved: Any = loads(last.state) if last else {"plan": run.content_id, "cursor": run.step}

@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from flows import contents, outside, runs
+from flows import contents, outside, runs, triggers
 from flows.claims import MAX_CLAIMS
 from flows.engine.errors import FlowError, NodeError
 from flows.engine.protocols import Answer
 from flows.engine.strictjson import loads
-from flows.models import Effect, EffectState, Run, RunState, Segment
+from flows.models import Content, Effect, EffectState, Run, RunState, Segment
 from tests.flows.hosting import Crash, ScriptedDoor, admitted, posting_flow, use_door
 
 pytestmark = pytest.mark.django_db
@@ -195,3 +195,13 @@ def test_a_bug_ends_the_run_with_a_story_and_a_code(caplog):
     assert (run.state, loads(run.error)["code"]) == (RunState.FAILED, "CT21")
     assert "a bug" not in run.error
     assert "a bug" in caplog.text
+
+
+def test_a_run_whose_content_was_changed_fails_at_once():
+    run = runs.accept(admitted(posting_flow(), is_async=True))
+    door = use_door(ScriptedDoor())
+    with triggers.lifted():
+        Content.objects.update(text="{}")
+    contents.forget()
+    done = runs.resume(run.pk)
+    assert (done.state, loads(done.error)["code"], door.calls) == (RunState.FAILED, "content_refused", [])
