@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 import start
-from start import Child, Refusal, Supervisor
+from launch import install, serve, supervisor
+from launch.place import Refusal
+from launch.supervisor import Child, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 OBEDIENT = "import time\nprint('here', flush=True)\ntime.sleep(600)"
@@ -43,7 +45,7 @@ def child(tmp_path: Path) -> Iterator[Callable[[str, str], Child]]:
 @pytest.fixture
 def supervise(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[Supervisor, list[str]]]]:
     """Makes supervisors that wait for nothing, and puts the handlers of signals back after the test."""
-    monkeypatch.setattr(start, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "POLL_SECONDS", 0.01)
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
 
@@ -76,7 +78,7 @@ def test_a_taken_port_is_refused_in_one_line_that_names_another() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(Refusal) as refusal:
-            start.refuse_taken_port(port)
+            serve.refuse_taken_port(port)
     assert f"Port {port} can't be used" in str(refusal.value)
     assert f"--port {port + 1}" in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -111,7 +113,7 @@ def test_an_older_python_is_told_so_in_one_line() -> None:
 
 
 def test_two_servers_do_not_share_a_data_directory(tmp_path: Path) -> None:
-    with start.alone_in(tmp_path), pytest.raises(Refusal, match="--data DIR"), start.alone_in(tmp_path):
+    with serve.alone_in(tmp_path), pytest.raises(Refusal, match="--data DIR"), serve.alone_in(tmp_path):
         pass
 
 
@@ -121,19 +123,20 @@ def test_two_servers_do_not_share_a_data_directory(tmp_path: Path) -> None:
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that holds an environment which looks complete."""
-    monkeypatch.setattr(start, "HERE", tmp_path)
-    monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(start, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    monkeypatch.setattr(serve, "HERE", tmp_path)
+    monkeypatch.setattr(install, "HERE", tmp_path)
+    monkeypatch.setattr(install, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(install, "PYTHON", tmp_path / ".venv" / "bin" / "python")
     (tmp_path / "requirements.txt").write_text("six==1.16.0\n")
-    start.PYTHON.parent.mkdir(parents=True)
-    start.PYTHON.touch()
-    (tmp_path / ".venv" / "requirements.txt.installed").write_text(start.fingerprint("requirements.txt"))
+    install.PYTHON.parent.mkdir(parents=True)
+    install.PYTHON.touch()
+    (tmp_path / ".venv" / "requirements.txt.installed").write_text(install.fingerprint("requirements.txt"))
     return tmp_path
 
 
 def test_nothing_is_installed_twice(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start, "make_venv", lambda: pytest.fail("It would install again."))
-    start.install("requirements.txt")
+    monkeypatch.setattr(install, "make_venv", lambda: pytest.fail("It would install again."))
+    install.install("requirements.txt")
 
 
 def test_other_requirements_are_installed(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,20 +145,20 @@ def test_other_requirements_are_installed(house: Path, monkeypatch: pytest.Monke
     def stop() -> None:
         raise Refusal("It installs.")
 
-    monkeypatch.setattr(start, "make_venv", stop)
+    monkeypatch.setattr(install, "make_venv", stop)
     with pytest.raises(Refusal, match="It installs"):
-        start.install("requirements.txt")
+        install.install("requirements.txt")
 
 
 def test_another_python_makes_another_fingerprint(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = start.fingerprint("requirements.txt")
+    before = install.fingerprint("requirements.txt")
     monkeypatch.setattr(sys, "version", "3.99.0")
-    assert start.fingerprint("requirements.txt") != before
+    assert install.fingerprint("requirements.txt") != before
 
 
 def test_the_reason_of_a_failed_install_is_the_line_that_pip_calls_an_error() -> None:
     output = "Collecting six\nERROR: No matching distribution found for six==99\n\n[notice] A new release of pip\n"
-    assert start.reason(output) == "ERROR: No matching distribution found for six==99"
+    assert install.reason(output) == "ERROR: No matching distribution found for six==99"
 
 
 # --- What it hands its children --------------------------------------------------------------------------------------
@@ -167,20 +170,20 @@ def test_the_environment_wins_over_the_file_and_both_over_what_is_embedded(
     (house / ".env").write_text("# parts\nREDIS_URL='redis://cache.example/1'\nexport LOG_LEVEL=DEBUG\n")
     monkeypatch.setenv("LOG_LEVEL", "ERROR")
     monkeypatch.delenv("REDIS_URL", raising=False)
-    env = start.environment("http://127.0.0.1:8000", house)
+    env = serve.environment("http://127.0.0.1:8000", house)
     assert (env["REDIS_URL"], env["LOG_LEVEL"]) == ("redis://cache.example/1", "ERROR")
     assert "CHATFLOW_BROKER" not in env
 
 
 def test_without_a_broker_one_is_embedded(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL", raising=False)
-    env = start.environment("http://127.0.0.1:8000", house)
+    env = serve.environment("http://127.0.0.1:8000", house)
     assert env["CHATFLOW_BROKER"] == "embedded"
     assert env["REDIS_URL"].startswith("redis://127.0.0.1:")
 
 
 def test_what_manage_needs_is_kept_where_only_the_owner_reads_it(tmp_path: Path) -> None:
-    start.keep_for_manage({"DEBUG": "1", "PUBLIC_URL": "http://127.0.0.1:8000", "PATH": "/bin"}, tmp_path)
+    serve.keep_for_manage({"DEBUG": "1", "PUBLIC_URL": "http://127.0.0.1:8000", "PATH": "/bin"}, tmp_path)
     assert (tmp_path / "start.env").read_text() == "DEBUG=1\nPUBLIC_URL=http://127.0.0.1:8000\n"
     assert (tmp_path / "start.env").stat().st_mode & 0o777 == 0o600
 
@@ -190,23 +193,23 @@ def test_what_manage_needs_is_kept_where_only_the_owner_reads_it(tmp_path: Path)
 
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 1), (2, 2), (3, 4), (5, 16), (6, 30), (99, 30)])
 def test_the_pause_before_another_start_doubles_up_to_half_a_minute(failures: int, seconds: int) -> None:
-    assert start.pause_seconds(failures) == seconds
+    assert supervisor.pause_seconds(failures) == seconds
 
 
 def test_who_ends_is_started_again(
     child: Callable[[str, str], Child], supervise: Callable[..., tuple[Supervisor, list[str]]]
 ) -> None:
     worker = child("worker", OBEDIENT)
-    supervisor, said = supervise(worker)
-    supervisor.start()
+    boss, said = supervise(worker)
+    boss.start()
     wait_until(lambda: is_up(worker))
     worker.signal(signal.SIGKILL)
     wait_until(lambda: not worker.running())
-    supervisor.tick()
+    boss.tick()
     assert said == [f"The worker ended with -9; starting it again in 1 s (see {worker.log})."]
     assert not worker.running()
     worker.due = 0
-    supervisor.tick()
+    boss.tick()
     assert worker.running()
 
 
@@ -214,12 +217,12 @@ def test_who_never_starts_is_given_up_with_its_last_words(
     child: Callable[[str, str], Child], supervise: Callable[..., tuple[Supervisor, list[str]]]
 ) -> None:
     web = child("web", BROKEN)
-    supervisor, _ = supervise(web)
-    supervisor.start()
+    boss, _ = supervise(web)
+    boss.start()
 
     def tick() -> bool:
         web.due = 0
-        supervisor.tick()
+        boss.tick()
         return False
 
     with pytest.raises(Refusal, match=r"The web doesn't start[\s\S]*no such thing"):
@@ -231,12 +234,12 @@ def test_the_last_child_stops_first(
 ) -> None:
     ended: list[str] = []
     broker, web = child("broker", OBEDIENT), child("web", OBEDIENT)
-    supervisor, _ = supervise(broker, web)
-    supervisor.start()
+    boss, _ = supervise(broker, web)
+    boss.start()
     wait_until(lambda: is_up(broker) and is_up(web))
     for one in (broker, web):
         one.signal = lambda number, one=one, send=one.signal: (ended.append(one.name), send(number))[1]  # type: ignore[method-assign]
-    supervisor.stop()
+    boss.stop()
     assert list(dict.fromkeys(ended)) == ["web", "broker"]
     assert not broker.running()
     assert not web.running()
@@ -246,10 +249,10 @@ def test_who_does_not_stop_in_time_is_killed(
     child: Callable[[str, str], Child], supervise: Callable[..., tuple[Supervisor, list[str]]]
 ) -> None:
     worker = child("worker", STUBBORN)
-    supervisor, _ = supervise(worker, grace_seconds=0.1)
-    supervisor.start()
+    boss, _ = supervise(worker, grace_seconds=0.1)
+    boss.start()
     wait_until(lambda: is_up(worker))
-    supervisor.stop()
+    boss.stop()
     assert not worker.running()
 
 
@@ -257,14 +260,14 @@ def test_asked_twice_it_kills_without_grace(
     child: Callable[[str, str], Child], supervise: Callable[..., tuple[Supervisor, list[str]]]
 ) -> None:
     worker = child("worker", STUBBORN)
-    supervisor, _ = supervise(worker, grace_seconds=600)
-    supervisor.start()
+    boss, _ = supervise(worker, grace_seconds=600)
+    boss.start()
     wait_until(lambda: is_up(worker))
     os.kill(os.getpid(), signal.SIGTERM)
-    wait_until(lambda: supervisor.asked == 1)
-    signal.signal(signal.SIGALRM, lambda *_: supervisor.ask())
+    wait_until(lambda: boss.asked == 1)
+    signal.signal(signal.SIGALRM, lambda *_: boss.ask())
     signal.setitimer(signal.ITIMER_REAL, 0.1)
-    supervisor.stop()
+    boss.stop()
     assert not worker.running()
 
 
@@ -279,10 +282,10 @@ def test_children_of_children_end_too(
         "print('here', flush=True)\ntime.sleep(600)"
     )
     web = child("web", program)
-    supervisor, _ = supervise(web)
-    supervisor.start()
+    boss, _ = supervise(web)
+    boss.start()
     wait_until(lambda: is_up(web))
-    supervisor.stop()
+    boss.stop()
     wait_until(lambda: not alive(int(grandchild.read_text())))
 
 
@@ -291,9 +294,9 @@ def test_children_do_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> Non
     program = (
         "import os, pathlib, sys, time\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
-        "import start\n"
+        "from launch.supervisor import Child\n"
         f"log = pathlib.Path({str(tmp_path / 'log')!r})\n"
-        f"one = start.Child('web', [sys.executable, '-c', {OBEDIENT!r}], dict(os.environ), log)\n"
+        f"one = Child('web', [sys.executable, '-c', {OBEDIENT!r}], dict(os.environ), log)\n"
         "one.start()\n"
         "print(one.process.pid, flush=True)\n"
         "time.sleep(600)\n"
