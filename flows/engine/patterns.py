@@ -107,7 +107,9 @@ def write(moment: datetime, pattern: str, zone: tzinfo, locale: Locale) -> str:
     try:
         return format_datetime(moment, pattern, tzinfo=zone, locale=locale)
     except OverflowError:
-        raise NodeError("The date is beyond the years 1 to 9999 in that time zone.", code="not_a_date") from None
+        raise NodeError(
+            "The date is beyond the years 1 to 9999 in that time zone.", code="not_a_date", hint="Check the date."
+        ) from None
 
 
 @lru_cache(maxsize=256)
