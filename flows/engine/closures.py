@@ -168,7 +168,7 @@ def _truth(value: JSON, piece: Piece, operator: str) -> bool:
     if value is None or type(value) is bool:
         return bool(value)
     raise WrongType(
-        f"{_is(piece, value)}, and {operator} needs true or false (column {piece.column}).",
+        f"{_is(piece, value)}, and `{operator}` needs true or false (column {piece.column}).",
         hint=f"Compare it with something, like {piece.name or 'name'} = 'yes'.",
     )
 
@@ -181,7 +181,7 @@ def _not_a_number(value: JSON, piece: Piece, step: Step) -> WrongType:
     hint = _NUMBER_HINTS[type(value)].format(piece.name or "…")
     if step.operator == "-" and piece.name:
         hint += ' A key with - in it is written ["a-b"].'
-    return WrongType(f"{_is(piece, value)}, and {step.operator} needs numbers (column {piece.column}).", hint=hint)
+    return WrongType(f"{_is(piece, value)}, and `{step.operator}` needs numbers (column {piece.column}).", hint=hint)
 
 
 _NUMBER_HINTS: dict[type, str] = {
@@ -197,6 +197,6 @@ def _no_order(left: JSON, left_piece: Piece, right: JSON, step: Step) -> WrongTy
     first, second = _is(left_piece, left), _is(step.piece, right)
     return WrongType(
         f"{first} and {second[:1].lower() + second[1:] if not step.piece.name else second}; "
-        f"{step.operator} compares two numbers or two texts (column {step.column}).",
+        f"`{step.operator}` compares two numbers or two texts (column {step.column}).",
         hint="Read a number from text with `| number`, and give what may be missing a `| default: …`.",
     )

@@ -21,6 +21,9 @@ from flows.engine.paths import Path
 from flows.engine.strictjson import JSON
 from flows.engine.values import as_json, check_length, measure, measured_text
 
+MAX_PROBLEMS = 20
+"""Bad expressions of one text that are told; the rest of it is then left unread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -106,6 +109,8 @@ def _template(text: str, *, keeps_type: bool) -> Value:
         _check_length(text)
         for stretch in pieces_of(text):
             _compile_stretch(stretch, parts, problems)
+            if len(problems) == MAX_PROBLEMS:
+                break
     except SyntaxRefused as error:
         problems.append(error)
     references = tuple(
@@ -189,7 +194,6 @@ def _measured(render: Evaluate) -> Evaluate:
     def bounded(names: Names, budget: Budget) -> JSON:
         value = render(names, budget)
         size = measure(value, MAX_VALUE_CHARS)
-        budget.spend(size.nodes + (size.chars >> 10))
         if size.chars > MAX_VALUE_CHARS:
             raise LimitReached(
                 f"The value became larger than {MAX_VALUE_CHARS} characters.", code="value_too_large", hint=_SMALLER
@@ -198,6 +202,7 @@ def _measured(render: Evaluate) -> Evaluate:
             raise LimitReached(
                 f"The value became nested deeper than {MAX_JSON_DEPTH} levels.", code="value_too_deep", hint=_SMALLER
             )
+        budget.spend(size.nodes + (size.chars >> 10))
         return value
 
     return bounded

@@ -113,13 +113,15 @@ def _scalar_chars(value: str | bool | int | Decimal | None) -> int:
         return len(value)
     if isinstance(value, Decimal):
         return len(str(value))
-    return value.bit_length() // 4 if isinstance(value, int) else 4
+    return 1 + value.bit_length() // 4 if isinstance(value, int) else 4
 
 
 def measured_text(value: JSON) -> str:
-    """Like `to_text`. Raises LimitReached before it writes what is too long."""
+    """Like `to_text`. Raises LimitReached for what is too long, large values before they are written."""
     check_size(value)
-    return to_text(value)
+    text = to_text(value)
+    check_length(len(text))
+    return text
 
 
 def check_size(value: JSON) -> None:

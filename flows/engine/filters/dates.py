@@ -25,7 +25,7 @@ def date(value: JSON, pattern: JSON, timezone: JSON = "UTC", locale: JSON = "en"
     try:
         return patterns.write(moment, text_of(pattern), zone_of(text_of(timezone)), locale_of(text_of(locale)))
     except NodeError as error:
-        raise WrongType(error.message[:1].lower() + error.message[1:], hint=error.hint) from None
+        raise WrongType(error.message[:1].lower() + error.message[1:], hint=error.hint or "Check the date.") from None
 
 
 def add_time(value: JSON, count: JSON, unit: JSON) -> JSON:

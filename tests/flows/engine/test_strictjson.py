@@ -13,7 +13,7 @@ from flows.engine.errors import FlowError, JSONRefused
 from flows.engine.limits import MAX_JSON_DEPTH
 from flows.engine.strictjson import MAX_DIGITS, STORED_DEPTH, canonical, dumps, dumps_bytes, loads, pretty
 
-quick = settings(max_examples=150)
+quick = settings(max_examples=80)
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
 numbers = st.integers(-(10**70), 10**70) | st.decimals(-(10**30), 10**30, allow_nan=False, allow_infinity=False)
