@@ -11,7 +11,7 @@ def read_date(text: object, zone: tzinfo = UTC) -> datetime:
     """A moment with its zone; in `zone` where the text names none. Raises WrongType."""
     if isinstance(text, str) and len(text) <= 40:
         try:
-            found = datetime.fromisoformat(text.strip())
+            found = datetime.fromisoformat(text.strip().upper())  # RFC 3339 allows t and z
         except ValueError:
             pass
         else:
