@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from flows.engine.node import Finding, Pair
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,200}")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
+_VALUE = re.compile(r"[\x20-\x7e\xa0-\xff]{0,8192}")
 
 _CONNECTION = frozenset(
     [
@@ -56,7 +56,7 @@ def problem_of_name(name: str, refused: frozenset[str]) -> str:
 def problem_of_value(name: str, value: str) -> str:
     """Why a header may not have this value, as a sentence; empty where it may. The value itself isn't told."""
     if not _VALUE.fullmatch(value):
-        return f"The header {name} has a line break, a character outside Latin-1, or more than 8,192 characters."
+        return f"The header {name} has a control character, one outside Latin-1, or more than 8,192 characters."
     return ""
 
 
