@@ -15,7 +15,7 @@ from django.db.models import OuterRef, Subquery
 from flows import outside
 from flows.engine.errors import FlowError, RunError
 from flows.engine.plan import Plan, compile_content
-from flows.engine.strictjson import loads
+from flows.engine.strictjson import stored
 from flows.models import Content, Decision, Environment, Flow, Status, Version
 from flows.sealing import seal, sha256_of, store
 from flows.seals import tampering
@@ -79,7 +79,7 @@ def compiled(content_sha256: str) -> Plan:
     if sha256_of(text) != content_sha256:
         raise _refused(f"The content {content_sha256} was changed: its text has another SHA-256.")
     try:
-        return compile_content(loads(text), content_sha256)
+        return compile_content(stored(text), content_sha256)
     except FlowError as error:
         raise _refused(f"This release can't read the content {content_sha256}: {error.message} {error.hint}") from error
 

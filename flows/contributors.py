@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from flows.engine.strictjson import loads
+from flows.engine.strictjson import stored
 from flows.models import Edit, Entity, Flow, Status, Version
 from flows.sealing import Sealed
 from flows.seals import tampering
@@ -60,7 +60,7 @@ def baseline_of(flow: Flow) -> Baseline:
     for version in deployed.select_related("content"):
         if tampering(version):
             continue
-        held = loads(version.content.text)["definitions"]
+        held = stored(version.content.text)["definitions"]
         names = frozenset((kind, name) for kind, named in held.items() for name in named)
         return Baseline(version.submitted_at, names)
     return Baseline()

@@ -15,7 +15,7 @@ from django.utils import timezone
 from flows.commits import commit
 from flows.engine.errors import FlowError, NodeError
 from flows.engine.protocols import Answer, Call, Door
-from flows.engine.strictjson import dumps, loads
+from flows.engine.strictjson import dumps, stored
 from flows.hints import hint
 from flows.models import Effect, EffectState, Run, RunState
 
@@ -83,14 +83,14 @@ def _request(call: Call) -> str:
 
 def read_request(text: str) -> Call:
     """The call that an effect's `request` keeps, to be sent again byte for byte."""
-    saved: Any = loads(text)
+    saved: Any = stored(text)
     for pairs in ("query", "headers"):
         saved[pairs] = tuple((name, value) for name, value in saved[pairs])
     return Call(**saved)
 
 
 def _replay(outcome: str) -> Answer:
-    saved: Any = loads(outcome)
+    saved: Any = stored(outcome)
     if "error" in saved:
         raise NodeError(saved["message"], code=saved["error"], hint=saved["hint"])
     return Answer(saved["code"], saved["headers"], saved["data"])

@@ -22,7 +22,7 @@ from flows.contributors import contributors_of, moment, take_turn
 from flows.engine.errors import FlowError
 from flows.engine.graph import read_graph
 from flows.engine.limits import MAX_CONTENT_BYTES
-from flows.engine.strictjson import loads
+from flows.engine.strictjson import loads, stored
 from flows.issues import Issue, check
 from flows.models import Contributor, Decision, Environment, Flow, Status, Version
 from flows.notices import decided, next_actors
@@ -261,7 +261,7 @@ def _refuse_lost_steps(version: Version) -> None:
     flow = version.flow
     catalog = outside.catalog(flow.entity, Environment.PRODUCTION, flow.kind)
     try:
-        graph = read_graph(loads(version.content.text)["nodes"])
+        graph = read_graph(stored(version.content.text)["nodes"])
     except FlowError as error:
         raise Refused(f"This release can't read {version}: {error.message} {error.hint}".strip()) from None
     lost = [entry for entry in catalog.entries(flow.slug) if entry.production and entry.step not in graph.nodes]

@@ -26,7 +26,7 @@ from flows.engine.node import Signal
 from flows.engine.plan import Plan
 from flows.engine.protocols import Door
 from flows.engine.state import State, read_state
-from flows.engine.strictjson import JSON, dumps, loads
+from flows.engine.strictjson import JSON, dumps, stored
 from flows.execution import HINT_GRACE_SECONDS, Also, Execution, error_text
 from flows.hints import hint
 from flows.ids import new_run_id
@@ -120,9 +120,9 @@ def _resume_claimed(run: Run) -> Run:
 
 def _go_on(run: Run) -> Run:
     """From the last checkpoint. Raises ContentRefused where that content isn't run."""
-    request: Any = loads(run.request)
+    request: Any = stored(run.request)
     last = run.segments.order_by("-number").first()
-    saved: Any = loads(last.state) if last else {"plan": run.content_id, "cursor": run.step}
+    saved: Any = stored(last.state) if last else {"plan": run.content_id, "cursor": run.step}
     state = read_state(str(run.pk), _given(run, request), saved)
     known = {effect.key: effect for effect in run.effects.all()}
     execution = Execution(run, state, outside.door(), known=known, segments=last.number if last else 0, saved=True)
@@ -178,7 +178,7 @@ def story(run: Run) -> list[dict[str, Any]]:
 
 
 def _list(text: str) -> list[Any]:
-    value = loads(text)
+    value = stored(text)
     assert isinstance(value, list)
     return value
 

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from flows.engine.node import NODE_TYPES
 from flows.engine.protocols import Definition, Entry
-from flows.engine.strictjson import loads
+from flows.engine.strictjson import loads, stored
 from flows.entries import routes_into
 from flows.models import Entity, Environment, Flow, Kind, Status, Version
 from integrations.connections import address_of, has_secret, host_of
@@ -130,7 +130,7 @@ def _numbers(nodes: list[Any]) -> frozenset[int]:
 
 
 def _nodes_of(version: Version) -> list[Any]:
-    nodes: list[Any] = loads(version.content.text)["nodes"]
+    nodes: list[Any] = stored(version.content.text)["nodes"]
     return nodes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flows.engine.graph import read_graph
-from flows.engine.strictjson import loads
+from flows.engine.strictjson import loads, stored
 from flows.models import Entity, Flow, Status, Version
 
 LIVE = (Status.SUBMITTED, Status.APPROVED, Status.DEPLOYED)
@@ -35,6 +35,6 @@ def _used(node: Any) -> set[tuple[str, str]]:
 def _versions(entity: Entity, kind: str, name: str) -> Iterator[tuple[str, int]]:
     versions = Version.objects.filter(flow__entity=entity, status__in=LIVE, content__text__contains=f'"{name}"')
     for version in versions.select_related("flow", "content").order_by("flow__slug", "number"):
-        content: Any = loads(version.content.text)
+        content: Any = stored(version.content.text)
         if name in content["definitions"].get(kind, {}):
             yield version.flow.slug, version.number

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from flows.engine.headers import REFUSED_IN_ANSWERS, problem_of_name, problem_of_value
-from flows.engine.strictjson import dumps_bytes, loads
+from flows.engine.strictjson import dumps_bytes, stored
 from flows.models import TERMINAL, Environment, Run, RunState
 from routing.models import Route
 from routing.problem import Answer, Problem, of_run
@@ -39,7 +39,7 @@ def finished(run: Run) -> Answer:
     """The answer of the flow. Raises the Problem of a run that has none: a failed run is never a success."""
     if run.state != RunState.SUCCEEDED:
         raise problem_of(run)
-    given = loads(run.answer)
+    given = stored(run.answer)
     headers = dict(filter(_may_be_sent, given["headers"]))
     content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     is_text = isinstance(given["body"], str) and content_type.lower().startswith("text/")
@@ -54,7 +54,7 @@ def finished(run: Run) -> Answer:
 
 def problem_of(run: Run) -> Problem:
     """Why the run has no answer. What went wrong inside is for the sandbox and the run's page, not for partners."""
-    error: dict[str, Any] = loads(run.error) if run.error else {"code": run.state, "status": 0, "message": ""}
+    error: dict[str, Any] = stored(run.error) if run.error else {"code": run.state, "status": 0, "message": ""}
     told = error["message"] if run.environment == Environment.SANDBOX else ""
     return of_run(error["code"], told, run_id=run.pk, status=error["status"])
 
@@ -73,7 +73,7 @@ def _story(run: Run) -> dict[str, Any]:
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
     }
     if run.state == RunState.SUCCEEDED and not run.is_async:
-        answer = loads(run.answer)
+        answer = stored(run.answer)
         told["answer"] = {"status": answer["status"], "headers": dict(answer["headers"]), "body": answer["body"]}
     elif is_over(run) and run.state != RunState.SUCCEEDED:
         told["problem"] = problem_of(run).document()

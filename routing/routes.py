@@ -11,7 +11,7 @@ from django.db import transaction
 
 from flows.contributors import take_turn
 from flows.engine.graph import read_graph
-from flows.engine.strictjson import loads
+from flows.engine.strictjson import loads, stored
 from flows.models import Environment, Flow, Kind, Status
 from flows.roles import require
 from routing import allowlist
@@ -93,7 +93,7 @@ def why_not_step(flow: Flow, step: int, environment: str) -> str:
         return f"{flow.slug} isn't a Dynamic API flow, so no route can lead to it."
     deployed = flow.versions.filter(status=Status.DEPLOYED).select_related("content").first()
     if environment == Environment.PRODUCTION and deployed is not None:
-        nodes, where = loads(deployed.content.text)["nodes"], str(deployed)
+        nodes, where = stored(deployed.content.text)["nodes"], str(deployed)
     else:
         nodes, where = loads(flow.draft), f"the draft of {flow.slug}"
     numbers = sorted(read_graph(nodes).nodes)

@@ -205,3 +205,12 @@ def test_a_run_whose_content_was_changed_fails_at_once():
     contents.forget()
     done = runs.resume(run.pk)
     assert (done.state, loads(done.error)["code"], door.calls) == (RunState.FAILED, "content_refused", [])
+
+
+def test_a_payload_as_deep_as_any_may_be_is_read_back():
+    payload: object = "bottom"
+    for _ in range(63):
+        payload = [payload]
+    run = runs.accept(admitted(posting_flow(), is_async=True, payload=payload))
+    use_door(ScriptedDoor())
+    assert runs.resume(run.pk).state == RunState.SUCCEEDED
