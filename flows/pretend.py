@@ -30,5 +30,5 @@ class PretendDoor:
         return Answer(int(stand_in.get("code", 200)), dict(stand_in.get("headers", {})), data, pretended=True)
 
     def key(self, definition: dict[str, Any]) -> bytes:
-        """Key material that is no secret: 32 bytes for any key."""
-        return b"pretended key, 32 bytes, no use."
+        """The public key where there is one, else material that is no secret: 32 bytes."""
+        return str(definition.get("public_key") or "pretended key, 32 bytes, no use.").encode()
