@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import celeryd_init, worker_init
 from django.conf import settings
+from django.db import connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatflow.settings")
 
@@ -27,3 +28,4 @@ def refuse_what_cannot_run(**_: object) -> None:
     from chatflow.checks import refuse_to_start
 
     refuse_to_start()
+    connection.close()  # this thread works on nothing

@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
 
+from flows.checks import verify_contents
 from integrations import addresses, secrets
 from routing import allowlist
 
@@ -45,11 +45,7 @@ def partners_come_by_https(**_: Any) -> list[CheckMessage]:
 
 def refuse_to_start() -> None:
     """For web and worker: ends the process, saying why, where this release can't run what the database holds."""
-    from flows.checks import verify_contents
-
     try:
         verify_contents()
     except ImproperlyConfigured as error:
         sys.exit(str(error))
-    finally:
-        connection.close()

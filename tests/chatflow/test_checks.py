@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from chatflow import checks
+from flows import triggers
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,14 @@ def test_an_address_without_https_is_warned_of(settings: Settings) -> None:
     assert [one.id for one in checks.partners_come_by_https()] == ["chatflow.W001"]
     settings.PUBLIC_URL = "https://flows.example"
     assert checks.partners_come_by_https() == []
+
+
+@pytest.mark.django_db
+def test_a_database_that_this_release_can_run_is_served() -> None:
+    checks.refuse_to_start()
+
+
+@pytest.mark.django_db
+def test_web_and_worker_refuse_a_database_that_lost_its_guard() -> None:
+    with triggers.lifted(connection), pytest.raises(SystemExit, match="manage.py migrate"):
+        checks.refuse_to_start()
