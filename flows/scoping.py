@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.text import capfirst
 
 from flows.models import Entity
 from flows.roles import entities_of, may
@@ -32,6 +36,7 @@ class EntityAdmin(ModelAdmin):
     """Scoped to the entities of whoever asks. `entity_path` leads from a row to its entity.
 
     `ability` is what adding, changing and deleting take (flows.roles); without one the model is read-only here.
+    `about` stands above the list and the form; `when_empty` says in an empty list how to begin.
     """
 
     entity_path: ClassVar[str] = "entity"
@@ -39,8 +44,19 @@ class EntityAdmin(ModelAdmin):
     can_add: ClassVar[bool] = True
     can_change: ClassVar[bool] = True
     can_delete: ClassVar[bool] = True
+    about: ClassVar[str] = ""
+    when_empty: ClassVar[str] = ""
+    before_deleting: ClassVar[str] = ""
+    write_only: ClassVar[tuple[str, ...]] = ()
+    """Inputs that show nothing to people who may only look."""
+
+    actions = None  # what is deleted goes by rules of its own, one by one
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    change_list_template = "admin/entity_list.html"
+    change_form_template = "admin/entity_form.html"
+    delete_confirmation_template = "admin/entity_delete.html"
 
     def entity_of(self, row: Any) -> Entity:
         """The entity that a row belongs to."""
@@ -49,28 +65,49 @@ class EntityAdmin(ModelAdmin):
         assert isinstance(row, Entity)
         return row
 
-    def not_there(self, request: HttpRequest, row_id: str) -> HttpResponse:
-        """Back to the admin's index with a message: there is no such row, or none that this person may see."""
-        redirect: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, row_id)  # type: ignore[attr-defined]
-        return redirect
+    def entities_for(self, request: HttpRequest) -> QuerySet[Entity]:
+        """The entities in which this person may add rows."""
+        return entities_of(person(request), self.ability) if self.ability else Entity.objects.none()
 
     def ability_for(self, request: HttpRequest, row: Any) -> str:
         """The ability that changing this row takes."""
         return self.ability
 
+    def not_there(self, request: HttpRequest, row_id: str) -> HttpResponse:
+        """Back to the admin's index with a message: there is no such row, or none that this person may see."""
+        redirect: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, row_id)  # type: ignore[attr-defined]
+        return redirect
+
+    def page_of(self, row: Any) -> str:
+        """The address of a row's own page."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+
+    # --- What is there -------------------------------------------------------------------------------------------
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(**{f"{self.entity_path}__in": entities_of(person(request))})
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what the filters of the list ask: any other lookup would let people guess at hidden fields."""
+        assert request is not None
+        allowed = set()
+        for one in self.get_list_filter(request):
+            if isinstance(one, str):
+                allowed |= {one, f"{one}__exact", f"{one}__in"}
+            elif isinstance(one, type) and issubclass(one, admin.SimpleListFilter):
+                allowed.add(str(one.parameter_name))
+        return lookup in allowed
+
+    # --- Who may -------------------------------------------------------------------------------------------------
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        if not isinstance(request.user, User):
-            return False
-        return may(request.user, self.entity_of(obj), "view") if obj else entities_of(request.user).exists()
+        return _may(request, self.entity_of(obj) if obj else None, "view")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(self.can_add and self.ability) and entities_of(person(request), self.ability).exists()
+        return self.can_add and _may(request, None, self.ability)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.can_change and self._may(request, obj)
@@ -79,18 +116,67 @@ class EntityAdmin(ModelAdmin):
         return self.can_delete and self._may(request, obj)
 
     def _may(self, request: HttpRequest, obj: Any) -> bool:
-        if not isinstance(request.user, User) or not self.ability:
-            return False
         if obj is None:
-            return entities_of(request.user, self.ability).exists()
-        return may(request.user, self.entity_of(obj), self.ability_for(request, obj))
+            return _may(request, None, self.ability)
+        return _may(request, self.entity_of(obj), self.ability_for(request, obj))
+
+    # --- Pages ---------------------------------------------------------------------------------------------------
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = capfirst(str(self.opts.verbose_name_plural))
+        context = {"title": title, "about": self.about, "when_empty": self.when_empty, **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context = {"about": "" if object_id else self.about, "subtitle": None, "show_save_and_add_another": False}
+        return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """Where the rules refuse, their reason is a message on the row's own page."""
+        try:
+            return super().delete_view(
+                request, object_id, {"before_deleting": self.before_deleting, **(extra_context or {})}
+            )
+        except (ValidationError, PermissionDenied) as error:
+            row = self.get_object(request, object_id)
+            reason = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+            if row is None or not reason:
+                raise
+            self.message_user(request, reason, messages.ERROR)
+            return HttpResponseRedirect(self.page_of(row))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """The rules of each thing say what may go, and what goes with it."""
+        return [str(row) for row in objs], {}, set(), []
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in self.write_only]})
+            for title, options in fieldsets
+        ]
+
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        """No pop-ups beside a choice: they lead to pages that few may open."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField[Any] | None:
         """Offer only what belongs to an entity in which the person may do this."""
         model = db_field.related_model
-        mine = entities_of(person(request), self.ability or "view")
+        mine = self.entities_for(request)
         if model is Entity:
             kwargs["queryset"] = mine
             kwargs.setdefault("initial", mine.first() if mine.count() == 1 else None)
@@ -101,6 +187,28 @@ class EntityAdmin(ModelAdmin):
 
 def _has_entity(model: type[Model]) -> bool:
     return any(isinstance(field, Field) and field.name == "entity" for field in model._meta.get_fields())
+
+
+def _may(request: HttpRequest, entity: Entity | None, ability: str) -> bool:
+    """Whether the person may do it there, or anywhere; asked once per request, for the menu asks for every model."""
+    if not isinstance(request.user, User) or not ability:
+        return False
+    known: dict[tuple[str, int | None], bool] = request.__dict__.setdefault("_chatflow_may", {})
+    key = (ability, entity.pk if entity else None)
+    if key not in known:
+        user = request.user
+        known[key] = may(user, entity, ability) if entity else entities_of(user, ability).exists()
+    return known[key]
+
+
+def may_anywhere(request: HttpRequest, ability: str) -> bool:
+    """Whether the person may do this in at least one entity."""
+    return _may(request, None, ability)
+
+
+def may_here(request: HttpRequest, entity: Entity, ability: str) -> bool:
+    """Whether the person may do this in the entity."""
+    return _may(request, entity, ability)
 
 
 class EntityFilter(admin.SimpleListFilter):

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from flows.members import grant, make_entity, revoke
 from flows.models import Entity, Membership
-from flows.roles import entities_of, may
+from flows.roles import entities_of
+from flows.ruleforms import RulesAdmin, RulesForm
 from flows.scoping import EntityAdmin, EntityFilter, person
 
 
@@ -22,7 +25,8 @@ class EntityPage(EntityAdmin):
 
     ability = "manage members"
     can_delete = False
-    entity_path = "pk"
+    about = "An entity is the account that owns flows, routes and connections. Who may do what in it: Memberships."
+    when_empty = "You belong to no entity yet. An owner of one grants you a role."
     list_display = ("name", "slug", "created_at")
     search_fields = ("slug", "name")
 
@@ -47,55 +51,61 @@ class EntityPage(EntityAdmin):
             obj.save()
         else:
             obj.pk = make_entity(obj.slug, obj.name, by=person(request)).pk
+            self.message_user(request, f"Next, give people their roles in {obj} under Memberships; one is its owner.")
+
+
+class MembershipForm(RulesForm):
+    """People are named, not chosen: a list would tell an owner of everybody else's people."""
+
+    user = forms.CharField(
+        label="Person",
+        max_length=254,
+        help_text="User name or e-mail address. Not yourself: another owner or a superuser grants you roles.",
+    )
+
+    class Meta:
+        fields = ("entity", "user", "role")
+        help_texts = {
+            "role": "Owner: members and channels. Builder: drafts, endpoints, sandbox routes. Approver: approves and"
+            " deploys, production routes and tokens. Integrator: connections, keys, secrets. Viewer: looks."
+        }
+
+    def clean_user(self) -> User:
+        text = self.cleaned_data["user"].strip()
+        found = list(User.objects.filter(Q(username=text) | Q(email__iexact=text), is_active=True)[:2])
+        if not found:
+            raise ValidationError(f"There is no active account {text!r}. A superuser makes accounts under Users.")
+        if len(found) > 1:
+            raise ValidationError(f"Several accounts have the address {text}; give the user name.")
+        return found[0]
+
+    def write(self) -> Membership:
+        typed = self.cleaned_data
+        if Membership.objects.filter(entity=typed["entity"], user=typed["user"], role=typed["role"]).exists():
+            raise ValidationError({"role": f"{typed['user']} has this role in {typed['entity']} already."})
+        return grant(typed["entity"], typed["user"], typed["role"], by=self.by)
 
 
 @admin.register(Membership)
-class MembershipPage(EntityAdmin):
+class MembershipPage(RulesAdmin):
     """Roles are granted and taken away, never changed; nobody grants one to themselves."""
 
     ability = "manage members"
     can_change = False
+    form = MembershipForm
+    fields = ("entity", "user", "role")
+    about = (
+        "A membership is one role of one person in one entity. People may have several; roles are granted by others."
+    )
+    when_empty = "Nobody has a role here yet."
+    before_deleting = "The person loses this role at once. What they did is kept."
     list_display = ("user", "role", "entity", "granted_by", "granted_at")
     list_filter = (EntityFilter, "role")
     search_fields = ("user__username", "user__email")
     list_select_related = ("user", "entity", "granted_by")
-    autocomplete_fields = ()
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        if db_field.name == "user" and field is not None and field.queryset is not None:
-            field.queryset = field.queryset.filter(is_active=True).exclude(pk=person(request).pk)
-            field.help_text = "Not yourself: another owner or a superuser grants you roles."
-        return field
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        obj.pk = grant(obj.entity, obj.user, obj.role, by=person(request)).pk
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("user", "entity")
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         revoke(obj, by=person(request))
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        for membership in queryset:
-            revoke(membership, by=person(request))
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and not (obj and _is_last_owner(obj))
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except PermissionDenied as error:
-            row = self.get_object(request, object_id)
-            if row is None or not may(person(request), row.entity, self.ability):
-                raise
-            self.message_user(request, str(error) or _LAST_OWNER, messages.ERROR)
-            return self.response_delete(request, str(row), row.pk)
-
-
-_LAST_OWNER = "The only owner of an entity can't be removed; make another one first."
-
-
-def _is_last_owner(membership: Membership) -> bool:
-    if membership.role != "owner":
-        return False
-    return Membership.objects.filter(entity=membership.entity, role="owner").count() == 1

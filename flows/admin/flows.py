@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -16,47 +15,67 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from flows import drafts, lifecycle
+from flows.admin.imports import ImportForm, flow_page
 from flows.engine.errors import FlowError
 from flows.models import DynamicApiFlow, Environment, Flow, Kind, StandardFlow, Status, Version
-from flows.roles import may, require
-from flows.scoping import EntityAdmin, EntityFilter, person
+from flows.ruleforms import RulesAdmin, RulesForm
+from flows.scoping import EntityFilter, may_here, person
 
 MAX_VERSIONS_SHOWN = 20
 
 
-class NewFlowForm(forms.ModelForm):  # type: ignore[type-arg]
+class NewFlowForm(RulesForm):
     """Name a new flow; its draft begins with a start node."""
+
+    kind: str
 
     class Meta:
         fields = ("entity", "name", "slug")
         help_texts = {"slug": "Names the flow in files, commands and jumps. It can't be changed later."}
 
+    def write(self) -> Flow:
+        typed = self.cleaned_data
+        return drafts.new_flow(typed["entity"], typed["name"], typed["slug"], self.kind, by=self.by)
 
-class FlowPage(EntityAdmin):
+
+class FlowPage(RulesAdmin):
     """Flows of one kind."""
 
-    kind: str
+    kind: ClassVar[Kind]
     ability = "build flows"
     can_delete = False
     form = NewFlowForm
     fields = ("entity", "name", "slug")
     prepopulated_fields = {"slug": ("name",)}
-    list_display = ("name", "mark", "slug", "entity", "deployed", "changed_by", "changed_at")
-    list_display_links = ("name",)
+    list_display = ("mark", "slug", "entity", "deployed", "changed_by", "changed_at")
     list_filter = (EntityFilter,)
     search_fields = ("name", "slug")
     list_select_related = ("entity", "changed_by")
+    change_list_template = "admin/flows/flows.html"
     change_form_template = "admin/flows/flow.html"
+    add_form_template = "admin/entity_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).filter(kind=self.kind).prefetch_related("versions")
+        deployed = Prefetch("versions", Version.objects.filter(status=Status.DEPLOYED), to_attr="deployed_versions")
+        flows = super().get_queryset(request).filter(kind=self.kind)
+        return flows.select_related("entity").prefetch_related(deployed).defer("draft")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.kind = self.kind
+        return form
 
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
-        return [path("<int:flow_id>/export/", self.admin_site.admin_view(self.export), name=name), *super().get_urls()]
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            path("import/", self.admin_site.admin_view(self.import_view), name=f"{name}_import"),
+            path("<int:flow_id>/export/", self.admin_site.admin_view(self.export), name=f"{name}_export"),
+            *super().get_urls(),
+        ]
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        obj.pk = drafts.new_flow(obj.entity, obj.name, obj.slug, self.kind, by=person(request)).pk
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        self.message_user(request, f"Made the flow {obj.name}. Its draft has a start node: go on from there.")
+        return HttpResponseRedirect(flow_page(obj))
 
     def export(self, request: HttpRequest, flow_id: int) -> HttpResponse:
         """The flow's file, to keep or to import elsewhere."""
@@ -66,6 +85,25 @@ class FlowPage(EntityAdmin):
         headers = {"Content-Disposition": f'attachment; filename="{flow.slug}.json"'}
         return HttpResponse(drafts.export_file(flow), content_type="application/json", headers=headers)
 
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """A flow file makes a flow, or replaces the draft of the flow that it names."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = ImportForm(self.entities_for(request), request.POST or None, request.FILES or None)
+        if request.method == "POST" and form.is_valid() and (flow := form.save(person(request))):
+            done = "Imported" if flow.draft_revision == 1 else "Imported, in place of the draft that was there:"
+            self.log_change(request, flow, "Imported a flow file.")
+            self.message_user(request, f"{done} {flow.name}, revision {flow.draft_revision}.", messages.SUCCESS)
+            return HttpResponseRedirect(flow_page(flow))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Import a flow file",
+            "form": form,
+        }
+        status = 422 if form.errors else 200
+        return TemplateResponse(request, "admin/flows/import.html", context, status=status)
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -73,87 +111,109 @@ class FlowPage(EntityAdmin):
         if flow is None:
             return self.not_there(request, object_id)
         if request.method != "POST":
-            return self._page(request, flow, flow.draft)
+            return self._page(request, flow)
         try:
             return self._act(request, flow)
+        except drafts.DraftConflict as conflict:
+            return self._page(request, flow, conflict=conflict, status=409)
         except FlowError as error:
-            self.message_user(request, f"Not saved. {error.message} {error.hint}", messages.ERROR)
-        except lifecycle.Refused as error:
-            self.message_user(request, f"Not submitted. {error}", messages.ERROR)
+            return self._page(request, flow, refused=f"{error.message} {error.hint}", status=422)
         except PermissionDenied as error:
-            self.message_user(request, str(error), messages.ERROR)
-        return self._page(request, flow, request.POST.get("draft", flow.draft), status=422)
+            return self._page(request, flow, refused=str(error), status=403)
 
     def _act(self, request: HttpRequest, flow: Flow) -> HttpResponse:
         """Do what the pressed button says."""
-        user, here = person(request), HttpResponseRedirect(request.path)
-        if "_import" in request.POST:
-            upload = request.FILES.get("file")
-            if upload is None:
-                raise FlowError("No file was chosen.", hint="Choose a flow file first.")
-            require(user, flow.entity, self.ability)
-            saved = drafts.import_file(flow.entity, upload.read(), by=user)
-            self.message_user(request, f"Imported {saved.name}; its draft is at revision {saved.draft_revision}.")
-            return HttpResponseRedirect(
-                reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[saved.pk])
-            )
-        revision = int(request.POST.get("revision", "0") or 0)
-        saved = drafts.save_draft(flow, request.POST.get("draft", ""), by=user, based_on_revision=revision)
+        user, text = person(request), request.POST.get("draft", "")
+        seen = _number(request.POST.get("_overwrite") or request.POST.get("revision"))
+        saved = drafts.save_draft(flow, text, by=user, based_on_revision=seen)
+        changed = saved.draft_revision != seen
+        if changed:
+            self.log_change(request, saved, f"Saved the draft as revision {saved.draft_revision}.")
+        done = f"Saved as revision {saved.draft_revision}." if changed else "There was nothing to save."
         if "_submit" not in request.POST:
-            changed = saved.draft_revision != revision
-            self.message_user(
-                request, f"Saved as revision {saved.draft_revision}." if changed else "There was nothing to save."
+            self.message_user(request, done, messages.SUCCESS)
+            return HttpResponseRedirect(request.path)
+        try:
+            version = lifecycle.submit(
+                saved,
+                by=user,
+                summary=request.POST.get("summary", ""),
+                based_on_revision=saved.draft_revision,
             )
-            return here
-        summary = request.POST.get("summary", "")
-        version = lifecycle.submit(saved, by=user, summary=summary, based_on_revision=saved.draft_revision)
-        self.message_user(request, f"Submitted as version {version.number}.")
+        except lifecycle.Refused as error:
+            return self._page(request, saved, not_submitted=f"{done} {error}", status=422)
+        self.message_user(request, f"Submitted as version {version.number}.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:flows_version_change", args=[version.pk]))
 
-    def _page(self, request: HttpRequest, flow: Flow, draft: str, status: int = 200) -> HttpResponse:
-        flow.refresh_from_db()
+    def _page(
+        self,
+        request: HttpRequest,
+        flow: Flow,
+        *,
+        refused: str = "",
+        not_submitted: str = "",
+        conflict: drafts.DraftConflict | None = None,
+        status: int = 200,
+    ) -> HttpResponse:
+        """The page; after a refusal with the text as it was typed, beside the issues of what is saved."""
+        flow = Flow.objects.select_related("entity", "changed_by").get(pk=flow.pk)
+        kept = bool(refused or conflict)
         versions = list(flow.versions.select_related("submitted_by").order_by("-number")[:MAX_VERSIONS_SHOWN])
         issues = drafts.issues_of(flow, Environment.PRODUCTION)
+        may_build = may_here(request, flow.entity, self.ability)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "original": flow,
             "title": flow.name,
             "flow": flow,
-            "draft": draft,
+            "draft": request.POST.get("draft", "") if kept else flow.draft,
+            "revision": _number(request.POST.get("revision")) if kept else flow.draft_revision,
+            "summary": request.POST.get("summary", ""),
+            "refused": refused,
+            "not_submitted": not_submitted,
+            "conflict": conflict,
             "issues": issues,
             "blocking": sum(issue.severity == "error" for issue in issues),
             "versions": versions,
+            "waiting": next((version for version in versions if version.status == Status.SUBMITTED), None),
             "declined": _declined(versions),
-            "may_build": may(person(request), flow.entity, self.ability),
+            "may_build": may_build,
+            "may_import": may_build,
+            "import_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_import"),
             "export_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_export", args=[flow.pk]),
+            "runs_url": f"{reverse('admin:flows_run_changelist')}?flow={flow.pk}",
             "is_dynamic_api": flow.kind == Kind.DYNAMIC_API,
         }
         return TemplateResponse(request, self.change_form_template, context, status=status)
 
-    @admin.display(description="kind")
-    def mark(self, flow: Flow) -> SafeString:
+    @admin.display(description="name", ordering="name")
+    def mark(self, flow: Flow) -> SafeString | str:
         if flow.kind != Kind.DYNAMIC_API:
-            return format_html("{}", flow.get_kind_display())
-        return format_html('<span class="cf-mark" aria-hidden="true"></span> {}', flow.get_kind_display())
+            return flow.name
+        return format_html('<span class="cf-mark" aria-hidden="true"></span> {}', flow.name)
 
     @admin.display(description="deployed")
-    def deployed(self, flow: Flow) -> str:
-        found = next((version for version in flow.versions.all() if version.status == Status.DEPLOYED), None)
-        return f"version {found.number}" if found else "–"
-
-    class Media:
-        css = {"all": ("flows/pages.css",)}
+    def deployed(self, flow: Any) -> str:
+        return f"version {flow.deployed_versions[0].number}" if flow.deployed_versions else "–"
 
 
 @admin.register(DynamicApiFlow)
 class DynamicApiFlowPage(FlowPage):
     kind = Kind.DYNAMIC_API
+    about = "A Dynamic API flow answers requests of partner systems. It is drawn, approved, deployed, and then routed."
+    when_empty = "There is no Dynamic API flow yet. Add one, or import a flow file; then submit it for approval."
 
 
 @admin.register(StandardFlow)
 class StandardFlowPage(FlowPage):
     kind = Kind.STANDARD
+    about = "A standard flow is started by customers. No route leads to it."
+    when_empty = "There is no standard flow yet. Add one, or import a flow file."
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _declined(versions: list[Version]) -> dict[str, Any] | None:

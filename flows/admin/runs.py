@@ -11,12 +11,14 @@ from django.urls import path, reverse
 from django.urls.resolvers import URLPattern
 from django.views.decorators.http import require_POST
 
+from flows.admin import run_list
+from flows.admin.imports import flow_page
 from flows.engine.errors import FlowError
-from flows.engine.strictjson import JSON, loads, pretty
+from flows.engine.strictjson import JSON, pretty, stored
 from flows.models import Effect, EffectState, Run
-from flows.roles import may
+from flows.roles import entities_of
 from flows.runs import settle, story
-from flows.scoping import EntityAdmin, EntityFilter, person
+from flows.scoping import EntityAdmin, EntityFilter, may_here, person
 
 SETTLING = "build flows"
 """Who may say whether a doubtful effect arrived."""
@@ -24,22 +26,51 @@ SETTLING = "build flows"
 
 @admin.register(Run)
 class RunPage(EntityAdmin):
-    list_display = ("id", "flow", "state", "environment", "route", "is_async", "created_at", "finished_at")
-    list_filter = (EntityFilter, "state", "environment", "is_async")
-    search_fields = ("=id", "=route", "=flow__slug")
-    search_help_text = "Id of a run or a route, or slug of a flow."
+    about = (
+        "A run is one execution of a flow. The newest come first; state, environment and mode are looked for among the"
+        f" newest {run_list.NEWEST:,} that fit the rest, so give a time to look further back."
+    )
+    when_empty = "No run yet. A call to a route makes one: a route's page has the command line to try it."
+    list_display = ("id", "flow", "state", "environment", "mode", "at_route", "began")
+    list_filter = (
+        EntityFilter,
+        run_list.FlowFilter,
+        run_list.StateFilter,
+        run_list.EnvironmentFilter,
+        run_list.ModeFilter,
+        run_list.RouteFilter,
+        run_list.Since,
+        run_list.Until,
+    )
+    sortable_by = ()
+    search_fields = ("id",)
+    search_help_text = "Id of a run or of a route, or part of a flow's slug."
     list_select_related = ("flow",)
     change_form_template = "admin/flows/run.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("request", "answer", "trace")
+        """Entities by their ids: with a subquery in their place PostgreSQL may not see that the index serves."""
+        mine = list(entities_of(person(request)).values_list("pk", flat=True))
+        runs: QuerySet[Run] = Run.objects.filter(entity__in=mine)
+        return runs.defer("request", "answer", "trace").order_by("-id")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[run_list.RunList]:
+        return run_list.RunList
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """A term that is no UUID isn't looked for among the ids: PostgreSQL would refuse to compare them."""
-        try:
-            return super().get_search_results(request, queryset, search_term)
-        except ValueError:
-            return queryset.none(), False
+        return (run_list.found(queryset, search_term, entities_of(person(request))) if search_term else queryset), False
+
+    @admin.display(description="route")
+    def at_route(self, run: Run) -> str:
+        return f"{run.route[:8]}…" if run.route else "–"
+
+    @admin.display(description="began (UTC)")
+    def began(self, run: Run) -> str:
+        return f"{run.created_at:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="mode")
+    def mode(self, run: Run) -> str:
+        return "asynchronous" if run.is_async else "synchronous"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.settle))
@@ -52,16 +83,23 @@ class RunPage(EntityAdmin):
             return self.not_there(request, str(run_id))
         here = HttpResponseRedirect(reverse("admin:flows_run_change", args=[run.pk]))
         effect = Effect.objects.filter(run=run, key=request.POST.get("effect", "")).first()
-        if effect is None or not may(person(request), run.entity, SETTLING):
-            self.message_user(request, "Settling an effect takes a builder.", messages.ERROR)
+        word = request.POST.get("word")
+        if not may_here(request, run.entity, SETTLING):
+            self.message_user(request, "Settling an effect takes the role Builder.", messages.ERROR)
             return here
-        sent = request.POST.get("word") == "sent"
+        if effect is None or word not in ("sent", "not_sent"):
+            self.message_user(
+                request, "Nothing was settled: press one of the buttons beside the effect.", messages.ERROR
+            )
+            return here
         try:
-            settle(effect, sent=sent)
+            settle(effect, sent=word == "sent")
         except FlowError as error:
             self.message_user(request, f"{error.message} {error.hint}", messages.ERROR)
         else:
-            self.message_user(request, f"Noted as {'sent' if sent else 'not sent'}; the run goes on.")
+            noted = "was sent" if word == "sent" else "was not sent"
+            self.log_change(request, run, f"Said that the effect {effect.key} {noted}.")
+            self.message_user(request, f"Noted that it {noted}; the run goes on.", messages.SUCCESS)
         return here
 
     def change_view(
@@ -70,7 +108,7 @@ class RunPage(EntityAdmin):
         run = self.get_object(request, object_id)
         if run is None:
             return self.not_there(request, object_id)
-        shown = {**(extra_context or {}), **_shown(run), "may_settle": may(person(request), run.entity, SETTLING)}
+        shown = {**(extra_context or {}), **_shown(run), "may_settle": may_here(request, run.entity, SETTLING)}
         return super().change_view(request, object_id, form_url, shown)
 
 
@@ -79,13 +117,18 @@ def _shown(run: Run) -> dict[str, Any]:
     return {
         "title": f"Run {run.pk}",
         "run": run,
+        "flow_url": flow_page(run.flow),
         "steps": steps,
-        "request_text": pretty(loads(run.request)),
-        "answer_text": pretty(loads(run.answer)) if run.answer else "",
-        "error": loads(run.error) if run.error else None,
+        "request_text": _pretty(run.request),
+        "answer_text": _pretty(run.answer),
+        "error": stored(run.error) if run.error else None,
         "effects": list(run.effects.all()),
         "in_doubt": EffectState.IN_DOUBT,
     }
+
+
+def _pretty(text: str) -> str:
+    return pretty(stored(text)) if text else ""
 
 
 def _text(value: JSON) -> str:

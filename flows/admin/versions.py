@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.urls.resolvers import URLPattern
 from django.views.decorators.http import require_POST
 
 from flows import lifecycle
-from flows.engine.strictjson import loads, pretty
-from flows.models import Decision, Version
+from flows.admin.differences import differences
+from flows.admin.imports import flow_page
+from flows.engine.strictjson import pretty, stored
+from flows.models import Decision, Status, Version
 from flows.notices import next_actors
 from flows.scoping import EntityAdmin, FlowEntityFilter, person
 
@@ -23,11 +26,21 @@ class VersionPage(EntityAdmin):
     """Versions are made by submitting and never changed by hand: this page shows, and its buttons decide."""
 
     entity_path = "flow__entity"
-    list_display = ("flow", "number", "status", "submitted_by", "submitted_at")
+    about = "A version is a draft as it was submitted. It is made on the flow's page, and never changes."
+    when_empty = "No version yet. A builder submits a flow's draft on the flow's page; that makes the first."
+    list_display = ("__str__", "entity", "status", "submitted_by", "submitted_at")
     list_filter = (FlowEntityFilter, "status")
     search_fields = ("flow__slug", "flow__name")
-    list_select_related = ("flow", "submitted_by")
+    search_help_text = "Slug or name of a flow."
+    list_select_related = ("flow__entity", "submitted_by")
     change_form_template = "admin/flows/version.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("flow__entity")
+
+    @admin.display(description="entity")
+    def entity(self, version: Version) -> str:
+        return str(version.flow.entity)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.decide))
@@ -44,9 +57,8 @@ class VersionPage(EntityAdmin):
         except lifecycle.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
-            self.message_user(
-                request, f"{version} is {decision.get_to_status_display().lower()} now.", messages.SUCCESS
-            )
+            now = decision.get_to_status_display().lower()
+            self.message_user(request, f"{version} is {now} now.{_next_step(version)}", messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:flows_version_change", args=[version_id]))
 
     def change_view(
@@ -58,9 +70,15 @@ class VersionPage(EntityAdmin):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **_shown(version, request)})
 
 
+def _next_step(version: Version) -> str:
+    if version.status == Status.DEPLOYED:
+        return " Its production routes run it from the next request on."
+    return f" {next_actors(version)}".rstrip()
+
+
 def _shown(version: Version, request: HttpRequest) -> dict[str, Any]:
     user = person(request)
-    content: Any = loads(version.content.text)
+    content: Any = stored(version.content.text)
     decisions: list[Decision] = list(version.decisions.select_related("by"))
     return {
         "title": str(version),
@@ -68,17 +86,24 @@ def _shown(version: Version, request: HttpRequest) -> dict[str, Any]:
         "contributors": [row.user for row in version.contributors.select_related("user")],
         "next_actors": next_actors(version),
         "decisions": decisions,
-        "reasons": [decision for decision in decisions if decision.comment],
         "buttons": [_button(transition, version, user) for transition in lifecycle.available(version)],
         "nodes": content["nodes"],
         "jumps": _jumps(content["nodes"]),
         "definitions": _definitions(content["definitions"]),
         "text": pretty(content),
-        "draft_url": reverse(
-            f"admin:flows_{'dynamicapiflow' if version.flow.kind == 'dynamic_api' else 'standardflow'}_change",
-            args=[version.flow_id],
-        ),
+        "draft_url": flow_page(version.flow),
+        "runs_url": f"{reverse('admin:flows_run_changelist')}?flow={version.flow_id}",
+        **_compared(version, content),
     }
+
+
+def _compared(version: Version, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What would change if this version took the place of the deployed one."""
+    deployed = version.flow.versions.filter(status=Status.DEPLOYED).exclude(pk=version.pk).first()
+    if deployed is None:
+        return {}
+    before: Any = stored(deployed.content.text)
+    return {"deployed": deployed, "differences": differences(before, content)}
 
 
 def _button(transition: lifecycle.Transition, version: Version, user: Any) -> dict[str, Any]:
