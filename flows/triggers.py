@@ -207,7 +207,7 @@ def remove(connection: BaseDatabaseWrapper = default_connection) -> None:
 
 @contextmanager
 def lifted(connection: BaseDatabaseWrapper = default_connection) -> Iterator[None]:
-    """Do something that the triggers refuse: empty a test database, or copy one database into another."""
+    """Do something that the triggers refuse, such as emptying a test database."""
     remove(connection)
     try:
         yield
