@@ -64,8 +64,15 @@ def counted(output: str, word: str) -> int:
 
 
 def browser() -> str:
-    """The path of a Chromium, installed if need be; empty where none can be had."""
-    return on_path() or playwrights_own() or debians() or playwrights_download()
+    """The path of a Chromium that Playwright can drive, installed if need be; empty where none can be had."""
+    if not driver_works() and not (apt_get("libatomic1") and driver_works()):
+        return ""
+    return on_path() or playwrights_own() or (apt_get("chromium") and on_path()) or playwrights_download()
+
+
+def driver_works() -> bool:
+    """Playwright's driver is a Node.js that lacks a library on a bare Debian."""
+    return subprocess.run([sys.executable, "-m", "playwright", "--version"], capture_output=True).returncode == 0
 
 
 def on_path() -> str:
@@ -78,15 +85,16 @@ def playwrights_own() -> str:
     return path if path and Path(path).exists() else ""
 
 
-def debians() -> str:
+def apt_get(package: str) -> str:
+    """The name of the package if Debian's could be installed, else nothing."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return ""
-    print("Installing Debian's chromium for the browser tests ...", flush=True)
+    print(f"Installing Debian's {package} for the browser tests ...", flush=True)
     env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]):
+    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", package]):
         if subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
             return ""
-    return on_path()
+    return package
 
 
 def playwrights_download() -> str:

@@ -97,7 +97,8 @@ def _closing(text: str, opening: int) -> int:
 @cache
 def _inside() -> re.Pattern[str]:
     """What stands between braces, up to `}}` or a quote that isn't closed."""
-    return re.compile(rf"(?:[^'\"}}]++|{string_pattern()}|\}}(?!\}}))*+", re.DOTALL)
+    # Nothing follows, so it never goes back; a possessive *+ around a group is read wrongly by Debian 12's Python 3.11.2.
+    return re.compile(rf"(?:[^'\"}}]+|{string_pattern()}|\}}(?!\}}))*", re.DOTALL)
 
 
 def _template(text: str, *, keeps_type: bool) -> Value:
