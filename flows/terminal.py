@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from flows import outside
 from flows.engine import clock
 from flows.engine.errors import FlowError
@@ -19,15 +22,25 @@ from flows.engine.strictjson import JSON, dumps, loads, pretty
 from flows.ids import new_run_id
 from flows.issues import Issue, check
 from flows.models import Entity, Environment
+from flows.nodes.encrypt import KIND_OF_KEY, Encrypt
 from flows.pretend import PretendDoor
 from flows.sealing import content_of
 
 
 class AnyCatalog:
-    """A Catalog that has whatever is asked for, going nowhere: for a file on its own."""
+    """A Catalog that has whatever a graph asks for, going nowhere: for a file on its own."""
+
+    def __init__(self, graph: Graph) -> None:
+        encrypting = [node.node for node in graph.nodes.values() if isinstance(node.node, Encrypt)]
+        self._key_kinds = {node.key: KIND_OF_KEY.get(node.algorithm, "") for node in encrypting}
 
     def find(self, kind: str, name: str) -> Definition | None:
-        return Definition(kind, name, dict(_STAND_INS.get(kind, {})), "", ())
+        content = self._key(name) if kind == "key" else dict(_STAND_INS.get(kind, {}))
+        return Definition(kind, name, content, "", ())
+
+    def _key(self, name: str) -> dict[str, Any]:
+        kind = self._key_kinds.get(name, "")
+        return {"kind": kind, "public_key": _new_public_key()} if kind == "rsa-public" else {"kind": kind}
 
     def names(self, kind: str) -> Iterable[str]:
         return ()
@@ -56,8 +69,13 @@ _STAND_INS: dict[str, dict[str, Any]] = {
         "timeout_seconds": 10,
         "repeat": "safe",
     },
-    "key": {"kind": "aes-256"},
 }
+
+
+def _new_public_key() -> str:
+    """Of a key pair that nobody keeps."""
+    public = generate_private_key(public_exponent=65537, key_size=2048).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 @dataclass(frozen=True)
@@ -71,7 +89,9 @@ class Told:
 def issues_of_file(text: str, entity: Entity | None) -> list[Issue]:
     """The issues of a flow file, against the definitions of `entity` where one is given."""
     file, _, graph = read_file(text)
-    return check(graph, slug=file.slug, kind=file.kind, catalog=_catalog(entity, file.kind, Environment.PRODUCTION))
+    return check(
+        graph, slug=file.slug, kind=file.kind, catalog=_catalog(entity, graph, file.kind, Environment.PRODUCTION)
+    )
 
 
 def run_file(
@@ -105,12 +125,12 @@ def run_file(
 
 def _plan(file: FlowFile, raw: dict[str, Any], graph: Graph, entity: Entity | None) -> Plan:
     about = {"slug": file.slug, "name": file.name, "kind": file.kind, "entity": entity.slug if entity else ""}
-    catalog = _catalog(entity, file.kind, Environment.SANDBOX)
+    catalog = _catalog(entity, graph, file.kind, Environment.SANDBOX)
     return compile_content(content_of(about, raw["nodes"], graph, Environment.SANDBOX, catalog), "file")
 
 
-def _catalog(entity: Entity | None, kind: str, environment: str) -> Catalog:
-    return AnyCatalog() if entity is None else outside.catalog(entity, environment, kind)
+def _catalog(entity: Entity | None, graph: Graph, kind: str, environment: str) -> Catalog:
+    return AnyCatalog(graph) if entity is None else outside.catalog(entity, environment, kind)
 
 
 def _start(graph: Graph) -> int:

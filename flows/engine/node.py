@@ -158,6 +158,10 @@ class Node(Settings):
         """Problems in the settings beyond what their types say."""
         return ()
 
+    def misfits(self, definition: Mapping[str, Any]) -> Iterable[Finding]:
+        """Problems that show only beside a definition that `uses` names, as it would be sealed."""
+        return ()
+
 
 NODE_TYPES: dict[str, type[Node]] = {}
 

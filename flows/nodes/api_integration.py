@@ -131,6 +131,15 @@ class ApiIntegration(Node):
         yield from header_findings(self.headers, REFUSED_IN_CALLS)
         yield from branch_findings(self.outcomes, otherwise="other")
 
+    def misfits(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        for outcome in self.outcomes if definition.get("decides") == "code" else ():
+            if not _CODE.fullmatch(to_text(outcome.value)):
+                yield Finding(
+                    "outcome_never",
+                    f"The outcome {outcome.exit} waits for {to_text(outcome.value)!r}, which is no response code.",
+                    "Write a code like 404 or 2xx, or let an element of the answer decide on the endpoint.",
+                )
+
 
 def is_code(wanted: JSON, code: int) -> bool:
     """Whether an outcome's value takes a response code: `404`, `"404"`, or `"4xx"` for all of them."""

@@ -7,7 +7,7 @@ import hmac
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
@@ -53,7 +53,7 @@ _WORK: Mapping[str, Callable[[bytes, bytes], bytes]] = {
     "sha-256": _sha_256,
 }
 
-_KIND_OF_KEY = {"aes-256-gcm": "aes-256", "rsa-oaep-sha256": "rsa-public", "hmac-sha256": "hmac"}
+KIND_OF_KEY = {"aes-256-gcm": "aes-256", "rsa-oaep-sha256": "rsa-public", "hmac-sha256": "hmac"}
 """The kind of Key that an algorithm needs; sha-256 needs none."""
 
 _CIPHERS = ("aes-256-gcm", "rsa-oaep-sha256")
@@ -106,7 +106,7 @@ class Encrypt(Node):
         return Outcome("yes", {"result": self._as_text(made)})
 
     def _material(self, run: Run) -> bytes:
-        kind = _KIND_OF_KEY.get(self.algorithm)
+        kind = KIND_OF_KEY.get(self.algorithm)
         if kind is None:
             return b""
         found = run.definition("key", self.key).get("kind")
@@ -120,8 +120,14 @@ class Encrypt(Node):
         return f"v1.{self.algorithm}.{self.key}.{urlsafe_b64encode(made).decode().rstrip('=')}"
 
     def uses(self) -> tuple[tuple[str, str], ...]:
-        return (("key", self.key),) if self.key and self.algorithm in _KIND_OF_KEY else ()
+        return (("key", self.key),) if self.key and self.algorithm in KIND_OF_KEY else ()
 
     def findings(self) -> Iterator[Finding]:
-        if self.algorithm in _KIND_OF_KEY and not self.key:
+        if self.algorithm in KIND_OF_KEY and not self.key:
             yield Finding("missing_key", f"The algorithm {self.algorithm} needs a key.", "Choose a key of the entity.")
+
+    def misfits(self, definition: Mapping[str, Any]) -> Iterator[Finding]:
+        needed, found = KIND_OF_KEY[self.algorithm], definition.get("kind")
+        if found not in (needed, None):
+            message = f"The key {self.key} is of kind {found}; {self.algorithm} needs one of kind {needed}."
+            yield Finding("wrong_key", message, "Choose another key or another algorithm.")
