@@ -102,7 +102,7 @@ def dotenv(file: Path) -> dict[str, str]:
 
 def keep_for_manage(env: dict[str, str], data: Path) -> None:
     """Lets `manage.py` work on what is being served, in another terminal and without any environment."""
-    names = ("DEBUG", "PUBLIC_URL", "REDIS_URL", "DATABASE_URL")
+    names = ("DEBUG", "PUBLIC_URL", "REDIS_URL", "DATABASE_URL", "OUTBOUND_ALLOWED_NETWORKS")
     file = data / "start.env"
     file.touch(mode=0o600)
     file.write_text("".join(f"{name}={env[name]}\n" for name in names if env.get(name)))
