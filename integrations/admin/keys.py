@@ -24,10 +24,17 @@ MATERIAL_HELP = (
 )
 
 
+class WriteOnly(forms.Textarea):
+    """A text area that never shows what was typed before, as a password input doesn't."""
+
+    def format_value(self, value: Any) -> str | None:
+        return None
+
+
 class KeyForm(DefinitionForm):
     material = forms.CharField(
         required=False,
-        widget=forms.Textarea(attrs={"rows": 6, "class": "vLargeTextField cf-json", "autocomplete": "off"}),
+        widget=WriteOnly(attrs={"rows": 6, "class": "vLargeTextField cf-json", "autocomplete": "off"}),
     )
     generate = forms.BooleanField(
         label="Make a new AES-256 key here and show it to me once",

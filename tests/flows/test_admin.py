@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -137,7 +136,6 @@ def test_submitting_leads_to_the_version(flow: Flow) -> None:
 
 
 def test_a_draft_with_errors_is_saved_but_not_submitted_and_both_is_said(flow: Flow) -> None:
-    nodes = dumps([start()])[:-2] + "}]"
     nodes = dumps([{"number": 1, "type": "start", "settings": {}, "exits": {"next": None}}])
     typed = {"draft": nodes, "revision": 1, "_submit": "1", "summary": "Mine."}
     text = text_of(as_user("builder").post(page_of(flow), typed))
@@ -274,11 +272,8 @@ def test_runs_are_found_by_route_flow_state_time_and_id(flow: Flow) -> None:
     assert listed("viewer", "state=dead") == [dead]
     assert listed("viewer", f"q={done.pk}") == [done]
     assert listed("viewer", "since=2100-01-01T00:00") == []
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M")
     assert listed("viewer", "until=2020-01-01T00:00") == []
-    assert listed(
-        "viewer", f"since=2020-01-01T00:00&until=2100-01-01T00:00&environment=sandbox&is_async=0&x={now}"[:-19]
-    )
+    assert len(listed("viewer", "since=2020-01-01T00:00&until=2100-01-01T00:00&environment=sandbox&is_async=0")) == 3
 
 
 @pytest.mark.parametrize("query", ["q=%00", "flow=abc", "flow=²", "since=x", "until=9999-99-99", "route=' OR 1", "p=x"])
