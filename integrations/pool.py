@@ -101,6 +101,7 @@ def _may_be_used_again(connection: Any) -> bool:
 def _tls_context() -> ssl.SSLContext:
     """Trusts the public authorities, and those that the operator added to the machine's (or to SSL_CERT_FILE)."""
     context = ssl.create_default_context(cafile=certifi.where())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # some builds of Python leave it to the system's OpenSSL
     context.load_default_certs()
     context.sslsocket_class = sockets.TLSSocket
     return context
