@@ -22,7 +22,7 @@ if "SECRET_KEY" not in os.environ:
     env.read_env(str(DATA_DIR / "start.env"))  # so that manage.py finds what start.py is serving
 
 DEBUG = env.bool("DEBUG", default=False)
-PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+PUBLIC_URL = str.rstrip(env.str("PUBLIC_URL", default="http://127.0.0.1:8000"), "/")
 _PUBLIC = urlsplit(PUBLIC_URL)
 
 
