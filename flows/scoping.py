@@ -141,7 +141,13 @@ class EntityAdmin(ModelAdmin):
         """Where the rules refuse, their reason is a message on the row's own page."""
         try:
             return super().delete_view(
-                request, object_id, {"before_deleting": self.before_deleting, **(extra_context or {})}
+                request,
+                object_id,
+                {
+                    "title": f"Delete {self.opts.verbose_name}",
+                    "before_deleting": self.before_deleting,
+                    **(extra_context or {}),
+                },
             )
         except (ValidationError, PermissionDenied) as error:
             row = self.get_object(request, object_id)

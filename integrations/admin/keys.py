@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from flows.scoping import person
-from integrations.admin.definitions import NAME_HELP, DefinitionForm, DefinitionPage
+from integrations.admin.definitions import DefinitionForm, DefinitionPage
 from integrations.keys import delete_key, new_aes_material, public_key_of, save_key
 from integrations.models import Key, KeyKind
 from integrations.secrets import SecretUnreadable
@@ -46,7 +46,7 @@ class KeyForm(DefinitionForm):
 
     class Meta:
         fields = ("entity", "name", "kind")
-        help_texts = {"name": NAME_HELP}
+        help_texts = {"name": "What flows call it: letters, digits and _. It can't be changed later."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
