@@ -34,58 +34,72 @@ class Part(BaseModel):
 
 
 class Member(Part):
+    """Somebody with roles in the entity."""
+
     username: str = Field(min_length=1, max_length=150)
-    email: str = ""
+    email: str = Field("", description="Of a new user; whoever has to act next is told by mail.")
     roles: list[str] = Field(min_length=1, description=f"Any of {', '.join(Role.values)}.")
     password_env: str = Field("", description="Environment variable with the password of a new user.")
 
 
 class Place(Part):
+    """Where a service is, in one environment."""
+
     address: str = Field(description="Base URL of the service.")
     secret_env: str = Field("", description="Environment variable with the secret.")
 
 
 class ConnectionPart(Part):
-    name: str = Field(pattern=NAME_PATTERN)
-    title: str = ""
+    """A service, and how one logs in there."""
+
+    name: str = Field(pattern=NAME_PATTERN, description="How endpoints name it.")
+    title: str = Field("", description="For people.")
     auth: str = Field("none", description="none, basic, bearer, api_key_header or api_key_query.")
     auth_name: str = Field("", description="Name of the header or query parameter of an API key.")
     production: Place
-    sandbox: Place | None = None
+    sandbox: Place | None = Field(None, description="Without it, calls are pretended in the sandbox.")
 
 
 class PairPart(Part):
+    """A query parameter or a header."""
+
     name: str
-    value: Any = ""
+    value: Any = Field("", description="Text or JSON, references allowed; null leaves the pair out.")
 
 
 class EndpointPart(Part):
-    name: str = Field(pattern=NAME_PATTERN)
-    title: str = ""
-    connection: str
-    method: str = "GET"
-    path: str
+    """A call that flows make by its name."""
+
+    name: str = Field(pattern=NAME_PATTERN, description="How steps name it.")
+    title: str = Field("", description="For people.")
+    connection: str = Field(description="Name of the connection, of this file or there already.")
+    method: str = Field("GET", description="GET, HEAD, POST, PUT, PATCH or DELETE.")
+    path: str = Field(description="Added to the connection's address; begins with /, references allowed.")
     query: list[PairPart] = Field(default_factory=list)
     headers: list[PairPart] = Field(default_factory=list)
-    body: Any = None
+    body: Any = Field(None, description="JSON, or the text of a text body; references allowed.")
     body_type: str = Field("", description="json, form, text or none; default: json where there is a body.")
     decides: str = Field("code", description='"code", or a path into the answer, like data.status.')
-    base_element: str = ""
-    timeout_seconds: int = Field(10, ge=1, le=60)
+    base_element: str = Field("", description="Path of the part of the answer that flows get as data; default: all.")
+    timeout_seconds: int = Field(10, ge=1, le=60, description="For all of the call.")
     repeat: str = Field("", description="safe, idempotency_key or never; default: safe for GET, else never.")
 
 
 class KeyPart(Part):
-    name: str = Field(pattern=NAME_PATTERN)
+    """Material for the encrypt node."""
+
+    name: str = Field(pattern=NAME_PATTERN, description="How steps name it.")
     kind: str = Field(description="aes-256, rsa-public or hmac.")
     material_env: str = Field("", description="Environment variable with the material; an AES key may be left out.")
 
 
 class EntityPart(Part):
-    slug: str = Field(pattern=SLUG_PATTERN, max_length=50)
-    name: str = ""
+    """An entity, with everything that is its own but flows and routes."""
+
+    slug: str = Field(pattern=SLUG_PATTERN, max_length=50, description="Its name for commands; never changes.")
+    name: str = Field("", description="For people, of a new entity; default: the slug.")
     members: list[Member] = Field(default_factory=list)
-    channels: list[str] = Field(default_factory=list)
+    channels: list[str] = Field(default_factory=list, description="dynamic_api: without it there can be no routes.")
     connections: list[ConnectionPart] = Field(default_factory=list)
     endpoints: list[EndpointPart] = Field(default_factory=list)
     keys: list[KeyPart] = Field(default_factory=list)
@@ -95,6 +109,12 @@ class SetupFile(Part):
     """What `manage.py setup` reads."""
 
     entities: list[EntityPart] = Field(min_length=1)
+
+
+def setup_schema() -> dict[str, Any]:
+    """The JSON Schema of the file, docs/setup-file.schema.json."""
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Chatflow setup file"}
+    return {**SetupFile.model_json_schema(), **about}
 
 
 def read_setup(text: str) -> SetupFile:
