@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -30,6 +30,11 @@ def person(request: HttpRequest) -> User:
     """Who asks. The admin lets nobody else in."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def posted(request: HttpRequest, name: str) -> str:
+    """What was typed, without NUL characters, which no database of ours keeps."""
+    return request.POST.get(name, "").replace("\x00", "")
 
 
 class EntityAdmin(ModelAdmin):
@@ -82,6 +87,10 @@ class EntityAdmin(ModelAdmin):
         """The address of a row's own page."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row, where there is one that this person may see. PostgreSQL would refuse to look for a NUL."""
+        return None if "\x00" in object_id else super().get_object(request, object_id, from_field)
+
     # --- What is there -------------------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -123,6 +132,8 @@ class EntityAdmin(ModelAdmin):
     # --- Pages ---------------------------------------------------------------------------------------------------
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        if any("\x00" in value for value in request.GET.values()):
+            raise BadRequest("The address of the list holds a NUL character.")
         title = capfirst(str(self.opts.verbose_name_plural))
         context = {"title": title, "about": self.about, "when_empty": self.when_empty, **(extra_context or {})}
         return super().changelist_view(request, context)

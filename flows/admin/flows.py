@@ -19,7 +19,7 @@ from flows.admin.imports import ImportForm, flow_page
 from flows.engine.errors import FlowError
 from flows.models import DynamicApiFlow, Environment, Flow, Kind, StandardFlow, Status, Version
 from flows.ruleforms import RulesAdmin, RulesForm
-from flows.scoping import EntityFilter, may_here, person
+from flows.scoping import EntityFilter, may_here, person, posted
 
 MAX_VERSIONS_SHOWN = 20
 
@@ -123,7 +123,7 @@ class FlowPage(RulesAdmin):
 
     def _act(self, request: HttpRequest, flow: Flow) -> HttpResponse:
         """Do what the pressed button says."""
-        user, text = person(request), request.POST.get("draft", "")
+        user, text = person(request), posted(request, "draft")
         seen = _number(request.POST.get("_overwrite") or request.POST.get("revision"))
         saved = drafts.save_draft(flow, text, by=user, based_on_revision=seen)
         changed = saved.draft_revision != seen
@@ -137,7 +137,7 @@ class FlowPage(RulesAdmin):
             version = lifecycle.submit(
                 saved,
                 by=user,
-                summary=request.POST.get("summary", ""),
+                summary=posted(request, "summary"),
                 based_on_revision=saved.draft_revision,
             )
         except lifecycle.Refused as error:

@@ -18,7 +18,7 @@ from flows.engine.strictjson import JSON, pretty, stored
 from flows.models import Effect, EffectState, Run
 from flows.roles import entities_of
 from flows.runs import settle, story
-from flows.scoping import EntityAdmin, EntityFilter, may_here, person
+from flows.scoping import EntityAdmin, EntityFilter, may_here, person, posted
 
 SETTLING = "build flows"
 """Who may say whether a doubtful effect arrived."""
@@ -82,7 +82,7 @@ class RunPage(EntityAdmin):
         if run is None:
             return self.not_there(request, str(run_id))
         here = HttpResponseRedirect(reverse("admin:flows_run_change", args=[run.pk]))
-        effect = Effect.objects.filter(run=run, key=request.POST.get("effect", "")).first()
+        effect = Effect.objects.filter(run=run, key=posted(request, "effect")).first()
         word = request.POST.get("word")
         if not may_here(request, run.entity, SETTLING):
             self.message_user(request, "Settling an effect takes the role Builder.", messages.ERROR)

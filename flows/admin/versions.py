@@ -18,7 +18,7 @@ from flows.admin.imports import flow_page
 from flows.engine.strictjson import pretty, stored
 from flows.models import Decision, Status, Version
 from flows.notices import next_actors
-from flows.scoping import EntityAdmin, FlowEntityFilter, person
+from flows.scoping import EntityAdmin, FlowEntityFilter, person, posted
 
 
 @admin.register(Version)
@@ -53,7 +53,7 @@ class VersionPage(EntityAdmin):
             return self.not_there(request, str(version_id))
         version.status = request.POST.get("status", version.status)
         try:
-            decision = lifecycle.perform(name, version, by=person(request), comment=request.POST.get("comment", ""))
+            decision = lifecycle.perform(name, version, by=person(request), comment=posted(request, "comment"))
         except lifecycle.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
         else:

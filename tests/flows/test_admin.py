@@ -276,10 +276,39 @@ def test_runs_are_found_by_route_flow_state_time_and_id(flow: Flow) -> None:
     assert len(listed("viewer", "since=2020-01-01T00:00&until=2100-01-01T00:00&environment=sandbox&is_async=0")) == 3
 
 
-@pytest.mark.parametrize("query", ["q=%00", "flow=abc", "flow=²", "since=x", "until=9999-99-99", "route=' OR 1", "p=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=%00",
+        "flow=abc",
+        "flow=²",
+        "since=x",
+        "until=9999-99-99",
+        "route=' OR 1",
+        "route=%00",
+        "entity=%00",
+        "state=%00",
+        "p=x",
+    ],
+)
 def test_odd_filters_find_nothing_and_break_nothing(flow: Flow, query: str) -> None:
     make_run(flow)
-    assert as_user("viewer").get(f"{url(Run, 'changelist')}?{query}").status_code in (200, 302)
+    assert as_user("viewer").get(f"{url(Run, 'changelist')}?{query}").status_code in (200, 302, 400)
+
+
+def test_nul_and_huge_numbers_break_no_page(flow: Flow) -> None:
+    version, run, client = submitted(flow), make_run(flow), as_user("approver")
+    huge = "9" * 30
+    for model in (DynamicApiFlow, Version, Run, Membership, Entity, Flow._meta.apps.get_model("routing", "Route")):
+        for odd in ("\x00", huge, "_00"):
+            assert client.get(url(model, "change", odd)).status_code == 302
+    assert client.post(url(version, "decide", huge, "approve")).status_code == 302
+    client.post(url(run, "settle", run.pk), {"effect": "\x00", "word": "sent"})
+    client.post(url(version, "decide", version.pk, "decline"), {"status": "submitted", "comment": "No.\x00"})
+    assert version.decisions.last().comment == "No."
+    typed = {"draft": flow.draft, "revision": 1, "_submit": "1", "summary": "a\x00b"}
+    as_user("builder").post(page_of(flow), typed)
+    assert flow.versions.latest("number").summary == "ab"
 
 
 def test_the_list_of_runs_never_counts_the_table(flow: Flow) -> None:
