@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,9 @@ def second_database(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_row_arrives_as_it_was(source: Path) -> None:
     copied = copy_from(f"sqlite:///{source}")
-    theirs = sqlite3.connect(source)
-    assert copied == {table: theirs.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in copied}
-    times = theirs.execute("SELECT id, at, seal FROM flows_decision ORDER BY id").fetchall()
+    with closing(sqlite3.connect(source)) as theirs:
+        assert copied == {table: theirs.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in copied}
+        times = theirs.execute("SELECT id, at, seal FROM flows_decision ORDER BY id").fetchall()
     assert [(d.pk, d.at.strftime("%Y-%m-%d %H:%M:%S.%f"), d.seal) for d in Decision.objects.order_by("pk")] == times
     assert len(times) >= 9
 
