@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from flows.contributors import take_turn
-from flows.engine.graph import read_graph
+from flows.engine.graph import Graph, read_graph
 from flows.engine.strictjson import loads, stored
 from flows.models import Environment, Flow, Kind, Status
 from flows.roles import require
@@ -29,9 +29,15 @@ CHANGEABLE = frozenset(
 
 
 def create_route(flow: Flow, *, by: User, **values: Any) -> Route:
-    """A new route into `flow`; `values` as in CHANGEABLE. Raises PermissionDenied, ValidationError."""
+    """A new route into `flow`; `values` as in CHANGEABLE. Without a `step` it enters at the start.
+
+    Raises PermissionDenied, ValidationError.
+    """
     if reason := why_no_routes(flow.entity):
         raise ValidationError(reason)
+    if "step" not in values:
+        starts = _entered(flow, values.get("environment", Environment.PRODUCTION))[0].starts
+        values["step"] = starts[0] if starts else 1
     route = Route(flow=flow, entity=flow.entity, created_by=by)
     return _save(route, values, by)
 
@@ -91,15 +97,18 @@ def why_not_step(flow: Flow, step: int, environment: str) -> str:
     """
     if flow.kind != Kind.DYNAMIC_API:
         return f"{flow.slug} isn't a Dynamic API flow, so no route can lead to it."
+    graph, where = _entered(flow, environment)
+    if step in graph.nodes:
+        return ""
+    return f"There is no step {step} in {where}; it has {', '.join(map(str, sorted(graph.nodes)[:20]))}."
+
+
+def _entered(flow: Flow, environment: str) -> tuple[Graph, str]:
+    """The graph that routes of that environment enter, and what people call it."""
     deployed = flow.versions.filter(status=Status.DEPLOYED).select_related("content").first()
     if environment == Environment.PRODUCTION and deployed is not None:
-        nodes, where = stored(deployed.content.text)["nodes"], str(deployed)
-    else:
-        nodes, where = loads(flow.draft), f"the draft of {flow.slug}"
-    numbers = sorted(read_graph(nodes).nodes)
-    if step in numbers:
-        return ""
-    return f"There is no step {step} in {where}; it has {', '.join(map(str, numbers[:20]))}."
+        return read_graph(stored(deployed.content.text)["nodes"]), str(deployed)
+    return read_graph(loads(flow.draft)), f"the draft of {flow.slug}"
 
 
 def _canonical(text: str) -> str:

@@ -164,6 +164,12 @@ def test_a_flow_knows_which_routes_enter_it_where(flow):
     assert sorted(routes_into(flow)) == [(1, False, "the route try"), (2, True, "the route orders")]
 
 
+def test_without_a_step_a_route_enters_at_the_start_whatever_its_number(entity):
+    flow = make_flow(entity, end(number=1), {**start(), "number": 7, "exits": {"next": 1}})
+    assert create_route(flow, by=person("approver")).step == 7
+    assert create_route(flow, by=person("approver"), step=1).step == 1
+
+
 # --- Tokens ------------------------------------------------------------------------------------------------------------
 
 
