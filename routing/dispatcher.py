@@ -10,9 +10,11 @@ import os
 import platform
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import IntegrityError, close_old_connections
+from django.db import IntegrityError, InterfaceError, OperationalError, close_old_connections
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -42,13 +44,24 @@ def work(stop: threading.Event) -> None:
     tidied = 0.0
     while not stop.is_set():
         close_old_connections()
-        if lead(owner):
-            dispatch()
-            if time.monotonic() - tidied > TIDY_SECONDS:
-                forget_old()
-                tidied = time.monotonic()
+        with _patience():
+            if lead(owner):
+                dispatch()
+                if time.monotonic() - tidied > TIDY_SECONDS:
+                    forget_old()
+                    tidied = time.monotonic()
         stop.wait(PERIOD_SECONDS)
-    Heartbeat.objects.filter(name=NAME, owner=owner).delete()
+    with _patience():
+        Heartbeat.objects.filter(name=NAME, owner=owner).delete()
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Where the database is away, say so and go on: the next second may find it."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        log.error("The database is away: %s", error)
 
 
 def lead(owner: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from flows.models import Heartbeat, RunState
@@ -60,3 +62,20 @@ def test_another_takes_over_from_one_that_is_silent():
     Heartbeat.objects.update(at=timezone.now() - timedelta(seconds=dispatcher.TAKE_OVER_SECONDS + 1))
     assert dispatcher.lead("second")
     assert not dispatcher.lead("first")
+
+
+def test_the_database_may_go_away_and_come_back(monkeypatch):
+    stop, looks = threading.Event(), []
+
+    def lead(owner: str) -> bool:
+        looks.append(owner)
+        if len(looks) == 1:
+            raise OperationalError("the server closed the connection unexpectedly")
+        stop.set()
+        return False
+
+    monkeypatch.setattr(dispatcher, "lead", lead)
+    monkeypatch.setattr(dispatcher, "PERIOD_SECONDS", 0)
+    monkeypatch.setattr(dispatcher, "close_old_connections", lambda: None)
+    dispatcher.work(stop)
+    assert len(looks) == 2
