@@ -119,6 +119,7 @@ def test_a_flow_goes_from_its_file_to_an_answered_call(page: Page, live_server: 
     assert path
     page.get_by_label("Name:").last.fill("Partner")
     page.get_by_role("button", name="Make a token").click()
+    expect(page.locator(".cf-once h2")).to_have_text("Partner")
     token = page.locator(".cf-once code").inner_text()
     assert grave(page) == []
     page.get_by_role("link", name=re.compile("I have it")).click()

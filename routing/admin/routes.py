@@ -161,5 +161,5 @@ class RoutePage(TokenViews):
             "tokens": tokens_shown(route),
             "may_manage": self.has_change_permission(request, route),
             "manager_role": "Approver" if route.environment == Environment.PRODUCTION else "Builder",
-            "token_form": TokenForm(),
+            "token_form": TokenForm(auto_id="id_token_%s"),
         }
