@@ -11,8 +11,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from flows.waiting import waiting_for
 from flows.scoping import person
+from flows.waiting import waiting_for
 
 APPS = ("flows", "routing", "integrations", "auth")
 MODELS = (
