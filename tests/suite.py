@@ -54,9 +54,9 @@ class Outcome:
 
 
 def counted(output: str, word: str) -> int:
-    """The number before `word` in pytest's summary, 0 in any other text."""
-    last = output.rstrip().rpartition("\n")[2]
-    found = re.search(rf"(\d+) {word}s?\b", last) if re.search(r"\bin [\d.]+s\b", last) else None
+    """The number before `word` in pytest's summary, 0 in any other text. A thread may log a line after it."""
+    summaries = re.findall(r"^=* ?(\d+ \w+.* in [\d.]+s\b)", output, re.MULTILINE)
+    found = re.search(rf"(\d+) {word}s?\b", summaries[-1]) if summaries else None
     return int(found.group(1)) if found else 0
 
 
