@@ -10,6 +10,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models.functions import Now
 from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
@@ -80,3 +81,17 @@ def dispatcher_age_seconds() -> float | None:
 
 
 PARTS: Mapping[str, Callable[[], Part]] = {"database": database, "broker": broker, "dispatcher": dispatcher}
+
+
+class Probes:
+    """Middleware: probes are answered before anything looks at the host name, since they often call an address."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        view = VIEWS.get(request.path_info)
+        return view(request) if view else self.get_response(request)
+
+
+VIEWS: Mapping[str, Callable[[HttpRequest], HttpResponseBase]] = {"/healthz": healthz, "/readyz": readyz}

@@ -6,14 +6,11 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from chatflow.demo_api import customer
-from chatflow.health import healthz, readyz
 from chatflow.metrics import metrics
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("healthz", healthz),
-    path("readyz", readyz),
     path("metrics", metrics),
     path("", include("routing.urls")),
 ]

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.db.models import F
 from django.utils import timezone
 
 from flows import contents, notices, outside
@@ -21,7 +22,7 @@ from flows.claims import MAX_CLAIMS, LeaseLost, claim, owned
 from flows.commits import commit
 from flows.effects import settle
 from flows.engine import clock
-from flows.engine.errors import RunError
+from flows.engine.errors import FlowError, RunError
 from flows.engine.node import Signal
 from flows.engine.plan import Plan
 from flows.engine.protocols import Door
@@ -30,9 +31,9 @@ from flows.engine.strictjson import JSON, dumps, stored
 from flows.execution import HINT_GRACE_SECONDS, Also, Execution, error_text
 from flows.hints import hint
 from flows.ids import new_run_id
-from flows.models import Environment, Flow, Run, RunState
+from flows.models import TERMINAL, Environment, Flow, Run, RunState
 
-__all__ = ["Admitted", "accept", "commit", "resume", "run_now", "sandbox_run", "settle", "story"]
+__all__ = ["Admitted", "accept", "cancel", "commit", "resume", "run_now", "sandbox_run", "settle", "story"]
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +167,29 @@ def _given(run: Run, request: dict[str, JSON]) -> dict[str, JSON]:
 
 def _end_without_steps(run: Run, state: RunState, error: RunError) -> Run:
     owned(run, state=state, error=error_text(error), wake_at=None, finished_at=timezone.now())
+    run.refresh_from_db()
+    return run
+
+
+def cancel(run: Run) -> Run:
+    """End a run that isn't over; whoever works on it writes nothing any more. Raises FlowError where it has ended.
+
+    What it did outside stays done: its effects say what that was.
+    """
+    error = RunError("Somebody cancelled the run.", code="cancelled")
+
+    def write() -> int:
+        alive = Run.objects.filter(pk=run.pk).exclude(state__in=TERMINAL)
+        return alive.update(
+            state=RunState.CANCELLED,
+            error=error_text(error),
+            fence=F("fence") + 1,
+            wake_at=None,
+            finished_at=timezone.now(),
+        )
+
+    if not commit(write):
+        raise FlowError("The run has ended already.", code="run_ended", hint="Look at it again.")
     run.refresh_from_db()
     return run
 

@@ -1,4 +1,4 @@
-"""Runs with their steps. Nothing here changes a run but the word of a person about an effect in doubt."""
+"""Runs with their steps. A person may cancel one that isn't over, and say whether an effect in doubt arrived."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from flows.admin import run_list
 from flows.admin.imports import flow_page
 from flows.engine.errors import FlowError
 from flows.engine.strictjson import JSON, pretty, stored
-from flows.models import Effect, EffectState, Run
+from flows.models import TERMINAL, Effect, EffectState, Run
 from flows.roles import entities_of
-from flows.runs import settle, story
+from flows.runs import cancel, settle, story
 from flows.scoping import EntityAdmin, EntityFilter, may_here, person, posted
 
-SETTLING = "build flows"
-"""Who may say whether a doubtful effect arrived."""
+LOOKING_AFTER = "look after runs"
+NOT_YOURS = "That takes the role Owner, Builder or Approver."
 
 
 @admin.register(Run)
@@ -73,8 +73,31 @@ class RunPage(EntityAdmin):
         return "asynchronous" if run.is_async else "synchronous"
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_POST(self.settle))
-        return [path("<uuid:run_id>/settle/", view, name="flows_run_settle"), *super().get_urls()]
+        settle = self.admin_site.admin_view(require_POST(self.settle))
+        cancel = self.admin_site.admin_view(require_POST(self.cancel))
+        return [
+            path("<uuid:run_id>/settle/", settle, name="flows_run_settle"),
+            path("<uuid:run_id>/cancel/", cancel, name="flows_run_cancel"),
+            *super().get_urls(),
+        ]
+
+    def cancel(self, request: HttpRequest, run_id: Any) -> HttpResponse:
+        """End a run that isn't over."""
+        run = self.get_object(request, str(run_id))
+        if run is None:
+            return self.not_there(request, str(run_id))
+        here = HttpResponseRedirect(reverse("admin:flows_run_change", args=[run.pk]))
+        if not may_here(request, run.entity, LOOKING_AFTER):
+            self.message_user(request, NOT_YOURS, messages.ERROR)
+            return here
+        try:
+            cancel(run)
+        except FlowError as error:
+            self.message_user(request, f"{error.message} {error.hint}", messages.ERROR)
+        else:
+            self.log_change(request, run, "Cancelled.")
+            self.message_user(request, "The run is cancelled. What it did outside stays done.")
+        return here
 
     def settle(self, request: HttpRequest, run_id: Any) -> HttpResponse:
         """A person says whether an effect in doubt was sent; then the run goes on."""
@@ -84,8 +107,8 @@ class RunPage(EntityAdmin):
         here = HttpResponseRedirect(reverse("admin:flows_run_change", args=[run.pk]))
         effect = Effect.objects.filter(run=run, key=posted(request, "effect")).first()
         word = request.POST.get("word")
-        if not may_here(request, run.entity, SETTLING):
-            self.message_user(request, "Settling an effect takes the role Builder.", messages.ERROR)
+        if not may_here(request, run.entity, LOOKING_AFTER):
+            self.message_user(request, NOT_YOURS, messages.ERROR)
             return here
         if effect is None or word not in ("sent", "not_sent"):
             self.message_user(
@@ -108,7 +131,13 @@ class RunPage(EntityAdmin):
         run = self.get_object(request, object_id)
         if run is None:
             return self.not_there(request, object_id)
-        shown = {**(extra_context or {}), **_shown(run), "may_settle": may_here(request, run.entity, SETTLING)}
+        mine = may_here(request, run.entity, LOOKING_AFTER)
+        shown = {
+            **(extra_context or {}),
+            **_shown(run),
+            "may_settle": mine,
+            "may_cancel": mine and run.state not in TERMINAL,
+        }
         return super().change_view(request, object_id, form_url, shown)
 
 

@@ -66,3 +66,8 @@ def test_a_probe_by_plain_http_is_not_sent_to_https(client: Client, settings: Se
     settings.SECURE_SSL_REDIRECT = True
     assert client.get("/healthz").status_code == 200
     assert client.get("/admin/").status_code == 301
+
+
+@pytest.mark.django_db
+def test_a_probe_may_call_an_address_instead_of_a_name(client):
+    assert client.get("/healthz", headers={"Host": "10.1.2.3:8000"}).status_code == 200

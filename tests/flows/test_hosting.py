@@ -214,3 +214,24 @@ def test_a_payload_as_deep_as_any_may_be_is_read_back():
     run = runs.accept(admitted(posting_flow(), is_async=True, payload=payload))
     use_door(ScriptedDoor())
     assert runs.resume(run.pk).state == RunState.SUCCEEDED
+
+
+def test_a_cancelled_run_goes_no_further():
+    run = runs.accept(admitted(posting_flow(), is_async=True))
+    runs.cancel(run)
+    assert runs.resume(run.pk) is None
+    assert Run.objects.get().state == RunState.CANCELLED
+    with pytest.raises(FlowError, match="ended already"):
+        runs.cancel(run)
+
+
+def test_a_worker_whose_run_was_cancelled_writes_nothing_more():
+    run_id = runs.accept(admitted(posting_flow(calls=2), is_async=True)).pk
+
+    def cancel_meanwhile(call):
+        runs.cancel(Run.objects.get())
+        return Answer(200)
+
+    door = use_door(ScriptedDoor(cancel_meanwhile))
+    assert runs.resume(run_id) is None
+    assert (Run.objects.get().state, len(door.calls)) == (RunState.CANCELLED, 1)
