@@ -8,6 +8,7 @@ The last line counts tests and checks together, `N passed, N failed`.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import re
@@ -17,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +28,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent.parent
 LIMIT_SECONDS = 420
 AT_ONCE = max(2, min(os.cpu_count() or 2, 4))
+RUNNING: set[subprocess.Popen[str]] = set()
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def postgres() -> Iterator[str]:
             yield server.get_uri()
         finally:
             server.cleanup()
+            atexit.unregister(server._cleanup)  # it would make its lock file again
 
 
 # --- The jobs --------------------------------------------------------------------------------------------------------
@@ -170,23 +174,32 @@ def production(data: Path) -> dict[str, str]:
 def run(job: Job) -> Outcome:
     began, output, code = time.monotonic(), "", 0
     for command in job.commands:
-        try:
-            done = subprocess.run(
-                command,
-                cwd=HERE,
-                env=os.environ | job.env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=LIMIT_SECONDS,
-            )
-        except subprocess.TimeoutExpired as late:
-            return Outcome(job, 1, f"{output}{late.output or ''}\nStopped after {LIMIT_SECONDS} s.", LIMIT_SECONDS)
-        output, code = output + done.stdout, done.returncode
+        with subprocess.Popen(
+            command,
+            cwd=HERE,
+            env=os.environ | job.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            RUNNING.add(process)
+            late = threading.Timer(LIMIT_SECONDS, process.kill)
+            late.start()
+            output += process.communicate()[0]
+            late.cancel()
+            RUNNING.discard(process)
+        code = process.returncode
         if code:
             break
     return Outcome(job, code, output, time.monotonic() - began)
+
+
+def stop(*_: object) -> None:
+    """Lets what runs clean up after itself, and ends."""
+    for process in set(RUNNING):
+        process.send_signal(signal.SIGINT)
+    sys.exit(143)
 
 
 def show(outcome: Outcome) -> None:
@@ -210,16 +223,20 @@ def in_ci() -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored
+    signal.signal(signal.SIGTERM, stop)
     chromium = os.environ.setdefault("TEST_BROWSER", browser())
     if arguments:
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=HERE).returncode
     with tempfile.TemporaryDirectory() as data, postgres() as url, ThreadPoolExecutor(AT_ONCE) as pool:
         started: list[Future[Outcome]] = [pool.submit(run, job) for job in jobs(url, Path(data))]
         outcomes = []
-        for future in started:
-            outcomes.append(future.result())
-            show(outcomes[-1])
+        try:
+            for future in started:
+                outcomes.append(future.result())
+                show(outcomes[-1])
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
     return summary(outcomes, missing_browser=not chromium)
 
 
