@@ -147,7 +147,14 @@ def _verify_points_at_no_secret_of_production(plan: Plan) -> None:
     for name, connection in plan.definitions.get("connection", {}).items():
         secret = connection.get("secret")
         if secret and secret["environment"] != Environment.SANDBOX:
-            raise _refused(f"The content {plan.sha256} isn't run: it is for the sandbox, its {name!r} is not.")
+            raise _not_for_sandbox(plan, name)
+    for name, key in plan.definitions.get("key", {}).items():
+        if key.get("environment") != Environment.SANDBOX:
+            raise _not_for_sandbox(plan, name)
+
+
+def _not_for_sandbox(plan: Plan, name: str) -> ContentRefused:
+    return _refused(f"The content {plan.sha256} isn't run: it is for the sandbox, its {name!r} is not.")
 
 
 def _refused(sentence: str) -> ContentRefused:

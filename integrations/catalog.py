@@ -167,9 +167,17 @@ def _endpoint(endpoint: Endpoint, environment: str) -> dict[str, Any]:
 
 
 def _key(key: Key, environment: str) -> dict[str, Any]:
-    """A public key is frozen with the version, or it could be swapped under it; others are only pointed at."""
+    """A public key is frozen with the version, or it could be swapped under it; others are only pointed at.
+
+    What production seals names no environment, as ever: versions that are deployed stay as they are.
+    """
     described: dict[str, Any] = {"key": key.pk, "kind": key.kind}
-    return {**described, "public_key": public_key_of(key)} if key.kind == KeyKind.RSA_PUBLIC else described
+    is_public = key.kind == KeyKind.RSA_PUBLIC
+    if is_public:
+        described["public_key"] = public_key_of(key)
+    if environment == Environment.SANDBOX:
+        described |= {"environment": environment, "pretend": not is_public and not key.sandbox_sealed}
+    return described
 
 
 ROWS: dict[str, tuple[type[Row], Callable[[Any, str], dict[str, Any]]]] = {

@@ -62,13 +62,7 @@ def put(
 
     A change of what versions embed is recorded as an edit: whoever made it may not approve the version that carries it.
     """
-    take_turn(entity.pk)
-    row = model._default_manager.filter(entity=entity, name=name).first()
-    if row is None:
-        row = model(entity=entity, name=name, created_by=by, changed_by=by, **values)
-        row.save()
-        record(row, by=by)
-        return row
+    row = row_of(model, entity, name, by=by, **{field: values[field] for field in values if _is_relation(model, field)})
     changed = {field for field, value in values.items() if getattr(row, field) != value}
     for field in changed:
         setattr(row, field, values[field])
@@ -77,6 +71,18 @@ def put(
     elif changed:
         touch(row, by=by)
     return row
+
+
+def row_of(model: type[D], entity: Entity, name: str, *, by: User, **points_at: Any) -> D:
+    """The definition of that name; where there is none, a blank one, which the database lets nobody fill unrecorded."""
+    take_turn(entity.pk)
+    known = model._default_manager.filter(entity=entity, name=name).first()
+    blank = {"entity": entity, "name": name, "created_by": by, "changed_by": by}
+    return known or model._default_manager.create(**blank, **points_at)
+
+
+def _is_relation(model: type[Definition], field: str) -> bool:
+    return bool(model._meta.get_field(field).is_relation)
 
 
 def record(row: Definition, *, by: User) -> None:

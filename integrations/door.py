@@ -17,12 +17,13 @@ from flows.engine.errors import NodeError
 from flows.engine.protocols import Answer, Call
 from flows.engine.strictjson import JSON
 from flows.engine.values import to_text
+from flows.models import Environment
 from flows.pretend import PretendDoor
 from integrations.answers import read
 from integrations.building import build_url, form_body, json_body, text_body
 from integrations.connections import host_of, place_of
 from integrations.http import SAFE_METHODS, OutboundRequest, OutboundResponse, send
-from integrations.keys import place_of as place_of_key
+from integrations.keys import open_material
 from integrations.models import Auth, Key, KeyKind, Secret
 from integrations.outbound import CallNotBuilt
 from integrations.redaction import Redaction
@@ -47,13 +48,16 @@ class RealDoor:
         return _answer(send(_request(call, connection["address"], login)), Redaction(login.secrets))
 
     def key(self, definition: dict[str, Any]) -> bytes:
-        """Material of a key: a public key as it was approved, any other as it is now."""
+        """Material of a key: a public key as it was approved, any other as it is now in the environment of the content."""
+        if definition.get("pretend"):
+            return PretendDoor().key(definition)
         if definition["kind"] == KeyKind.RSA_PUBLIC:
             return str(definition["public_key"]).encode()
         key = Key.objects.filter(pk=definition["key"], kind=definition["kind"]).first()
         if key is None:
             raise NodeError("The key of this version is no longer there.", code="no_key", hint="Choose another key.")
-        material = open_sealed(key.sealed, place_of_key(key))
+        environment = definition.get("environment", Environment.PRODUCTION)
+        material = open_material(key, environment)
         return b64decode(material) if key.kind == KeyKind.AES_256 else material.encode()
 
 

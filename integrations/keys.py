@@ -14,9 +14,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from flows.contributors import take_turn
-from flows.models import Entity
+from flows.models import Entity, Environment
 from flows.roles import require
-from integrations.definitions import Problems, put, record, remove, touch
+from integrations.definitions import Problems, put, remove, row_of
 from integrations.models import Key, KeyKind
 from integrations.secrets import SecretUnreadable, open_sealed, seal
 
@@ -25,13 +25,17 @@ MIN_RSA_BITS = 2_048
 
 MAX_HMAC_CHARS = 1_024
 
+EMBEDDED = frozenset({"kind"})
+EMBEDDED_OF_PUBLIC = EMBEDDED | {"sealed"}
+"""What versions freeze: a public key too, so another one is an edit. Other keys are rotated, which isn't."""
+
 
 @transaction.atomic
-def save_key(entity: Entity, *, by: User, name: str, kind: str, material: str = "") -> Key:
+def save_key(entity: Entity, *, by: User, name: str, kind: str, material: str = "", sandbox_material: str = "") -> Key:
     """Create the key of that name, or give it new material: 32 bytes in base64, a public key in PEM, or an HMAC secret.
 
-    Without material an existing key stays as it is, and a new AES key is made here, known to nobody. Raises
-    PermissionDenied, or ValidationError with what is wrong by field.
+    Without material an existing key stays as it is, and a new AES key is made here, known to nobody. What has no sandbox
+    material is pretended in the sandbox. Raises PermissionDenied, or ValidationError with what is wrong by field.
     """
     require(by, entity, "manage keys")
     problems = Problems()
@@ -43,10 +47,14 @@ def save_key(entity: Entity, *, by: User, name: str, kind: str, material: str = 
     if before is not None and before.kind != kind:
         raise ValidationError({"kind": f"The key {name} is of kind {before.kind}; make another key for {kind}."})
     checked = _checked(kind, material.strip(), is_new=before is None)
-    key = put(Key, entity, name, {"kind": kind}, by=by, embedded=frozenset({"kind"}))
-    if checked:
-        _keep(key, checked, by)
-    return key
+    for_sandbox = _checked_for_sandbox(kind, sandbox_material.strip())
+    key = row_of(Key, entity, name, by=by)
+    values = {"kind": kind}
+    if checked and not _is_same(key, checked):
+        values["sealed"] = seal(checked, place_of(key))
+    if for_sandbox:
+        values["sandbox_sealed"] = seal(for_sandbox, place_of(key, Environment.SANDBOX))
+    return put(Key, entity, name, values, by=by, embedded=EMBEDDED_OF_PUBLIC if is_public(kind) else EMBEDDED)
 
 
 @transaction.atomic
@@ -63,24 +71,29 @@ def new_aes_material() -> str:
 
 def public_key_of(key: Key) -> str:
     """The PEM text of a public key; empty for keys that are secret."""
-    return open_sealed(key.sealed, place_of(key)) if key.kind == KeyKind.RSA_PUBLIC else ""
+    return open_material(key, Environment.PRODUCTION) if is_public(key.kind) else ""
 
 
-def place_of(key: Key) -> str:
+def open_material(key: Key, environment: str) -> str:
+    """The text of the material in that environment: for the door. Raises SecretUnreadable."""
+    sealed = key.sealed if environment == Environment.PRODUCTION else key.sandbox_sealed
+    return open_sealed(sealed, place_of(key, environment))
+
+
+def place_of(key: Key, environment: str = Environment.PRODUCTION) -> str:
     """Where sealed material belongs; it opens nowhere else."""
-    return f"key:{key.pk}"
+    return f"key:{key.pk}" if environment == Environment.PRODUCTION else f"key:{key.pk}:{environment}"
 
 
-def _keep(key: Key, material: str, by: User) -> None:
-    """Seal the material into the row. Versions embed a public key, so another one is an edit; others are rotated."""
-    is_edit = bool(key.sealed) and key.kind == KeyKind.RSA_PUBLIC
-    if is_edit and _is_same(key, material):
-        return
-    key.sealed = seal(material, place_of(key))
-    (record if is_edit else touch)(key, by=by)
+def is_public(kind: str) -> bool:
+    """Whether keys of that kind are no secret."""
+    return kind == KeyKind.RSA_PUBLIC
 
 
 def _is_same(key: Key, material: str) -> bool:
+    """Whether that is the public key already. Secret material is always sealed anew."""
+    if not key.sealed or not is_public(key.kind):
+        return False
     try:
         return public_key_of(key) == material
     except SecretUnreadable:
@@ -98,6 +111,19 @@ def _checked(kind: str, material: str, *, is_new: bool) -> str:
     if not 1 <= len(material) <= MAX_HMAC_CHARS or "\x00" in material:
         raise ValidationError({"material": f"An HMAC key is a text of 1 to {MAX_HMAC_CHARS} characters."})
     return material
+
+
+def _checked_for_sandbox(kind: str, material: str) -> str:
+    if not material:
+        return ""
+    if is_public(kind):
+        raise ValidationError(
+            {"sandbox_material": "A public key is no secret: the one key serves the sandbox as well."}
+        )
+    try:
+        return _checked(kind, material, is_new=False)
+    except ValidationError as error:
+        raise ValidationError({"sandbox_material": error.messages}) from None
 
 
 def _checked_aes(material: str) -> str:

@@ -120,7 +120,11 @@ class Endpoint(Definition):
 
 
 class Key(Definition):
-    """Material for the encrypt node, sealed; a public key too, so that nobody swaps it in the table."""
+    """Material for the encrypt node, sealed; a public key too, so that nobody swaps it in the table.
+
+    The sandbox has material of its own. Without it a key is pretended there; a public key serves both.
+    """
 
     kind = models.CharField(max_length=16, choices=KeyKind.choices)
     sealed = models.TextField(editable=False)
+    sandbox_sealed = models.TextField(default="", editable=False)

@@ -91,6 +91,9 @@ class KeyPart(Part):
     name: str = Field(pattern=NAME_PATTERN, description="How steps name it.")
     kind: str = Field(description="aes-256, rsa-public or hmac.")
     material_env: str = Field("", description="Environment variable with the material; an AES key may be left out.")
+    sandbox_material_env: str = Field(
+        "", description="The same for the sandbox; without it the key is pretended there. A public key serves both."
+    )
 
 
 class EntityPart(Part):
@@ -231,8 +234,11 @@ def _apply_endpoint(entity: Entity, part: EndpointPart, by: User) -> str:
 
 
 def _apply_key(entity: Entity, part: KeyPart, by: User) -> str:
-    material = _from_environment(part.material_env, "material_env") if part.material_env else ""
-    save_key(entity, by=by, name=part.name, kind=part.kind, material=material)
+    material, sandbox_material = (
+        _from_environment(getattr(part, field), field) if getattr(part, field) else ""
+        for field in ("material_env", "sandbox_material_env")
+    )
+    save_key(entity, by=by, name=part.name, kind=part.kind, material=material, sandbox_material=sandbox_material)
     return f"key {part.name}: {part.kind}"
 
 

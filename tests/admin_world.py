@@ -59,10 +59,12 @@ def make_world() -> World:
     )
     endpoint = save_endpoint(entity, by=builder, name="get_order", connection="shop", path="/orders")
     material = new_aes_material()
-    key = save_key(entity, by=integrator, name="box", kind="aes-256", material=material)
+    for_sandbox = new_aes_material()
+    key = save_key(entity, by=integrator, name="box", kind="aes-256", material=material, sandbox_material=for_sandbox)
     run = make_run(flow, RunState.SUCCEEDED, wake_in_seconds=None, route=route.pk, trace="[]", answer='{"status":200}')
     token = route.tokens.get()
-    hidden = [SECRET, material, token_text, token.digest, key.sealed, connection.secrets.get().sealed]
+    hidden = [SECRET, material, for_sandbox, token_text, token.digest]
+    hidden += [key.sealed, key.sandbox_sealed, connection.secrets.get().sealed]
     rows: dict[type[Model], Model] = {
         Entity: entity,
         Membership: Membership.objects.get(entity=entity, user=person("viewer")),

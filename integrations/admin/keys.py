@@ -22,6 +22,10 @@ MATERIAL_HELP = (
     "AES-256: 32 bytes in base64. RSA: the public key in PEM. HMAC: the secret text. It is sealed when you save and, but"
     " for a public key, never shown. "
 )
+SANDBOX_HELP = (
+    "What drafts and sandbox routes use in its place, of the same kind. Without it they use a pretended key. A public key"
+    " serves both. "
+)
 
 
 class WriteOnly(forms.Textarea):
@@ -33,6 +37,10 @@ class WriteOnly(forms.Textarea):
 
 class KeyForm(DefinitionForm):
     material = forms.CharField(
+        required=False,
+        widget=WriteOnly(attrs={"rows": 6, "class": "vLargeTextField cf-json", "autocomplete": "off"}),
+    )
+    sandbox_material = forms.CharField(
         required=False,
         widget=WriteOnly(attrs={"rows": 6, "class": "vLargeTextField cf-json", "autocomplete": "off"}),
     )
@@ -53,6 +61,8 @@ class KeyForm(DefinitionForm):
         if "material" in self.fields:
             keep = "" if self.is_new else "Leave it blank to keep what is there."
             self.fields["material"].help_text = MATERIAL_HELP + keep
+        if "sandbox_material" in self.fields:
+            self.fields["sandbox_material"].help_text = SANDBOX_HELP + sandbox_state(self.instance)
 
     def write(self) -> Key:
         typed, known = self.cleaned_data, self.instance
@@ -68,7 +78,13 @@ class KeyForm(DefinitionForm):
             if material:
                 raise ValidationError({"generate": "Either give material or have it made, not both."})
             material = self.made = new_aes_material()
-        return save_key(entity, by=self.by, name=name, kind=kind, material=material)
+        sandbox_material = typed["sandbox_material"]
+        return save_key(entity, by=self.by, name=name, kind=kind, material=material, sandbox_material=sandbox_material)
+
+
+def sandbox_state(key: Key) -> str:
+    """Whether the sandbox has material of its own."""
+    return "There is some. Leave it blank to keep that." if key.sandbox_sealed else "There is none."
 
 
 @admin.register(Key)
@@ -76,8 +92,8 @@ class KeyPage(DefinitionPage):
     ability = "manage keys"
     form = KeyForm
     named_once = ("entity", "name", "kind")
-    fieldsets = ((None, {"fields": ["entity", "name", "kind", "material", "generate"]}),)
-    write_only = ("material", "generate")
+    fieldsets = ((None, {"fields": ["entity", "name", "kind", "material", "generate", "sandbox_material"]}),)
+    write_only = ("material", "generate", "sandbox_material")
     search_fields = ("name",)
     about = "A key is what the encrypt node encrypts, signs or hashes with."
     when_empty = "No key yet. An integrator adds one."

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from flows import contents, drafts, lifecycle, triggers
 from flows.contents import ContentRefused
+from flows.engine import strictjson
 from flows.engine.errors import GraphRefused
 from flows.lifecycle import Refused, perform, submit
 from flows.models import Content, Contributor, Decision, Edit, Membership, Run, RunState, Version
@@ -260,6 +261,18 @@ def test_a_content_for_the_sandbox_cant_point_at_secrets_of_production(stage: St
     assert forged_text != text
     with pytest.raises(ContentRefused, match="for the sandbox, its 'shop' is not"):
         contents.plan_of(store(forged_text).pk)
+
+
+@pytest.mark.parametrize("environment", ["production", ""])
+def test_a_content_for_the_sandbox_cant_point_at_keys_of_production(stage: Stage, environment: str):
+    content = strictjson.loads(contents.sandbox_content(stage.draft())[0].text)
+    key = {"key": 1, "kind": "hmac", "pretend": False, "environment": "sandbox"}
+    content["definitions"]["key"] = {"signing": key}
+    assert contents.plan_of(store(strictjson.canonical(content)).pk).definitions["key"]["signing"] == key
+    pointed = {**key, "environment": environment} if environment else {"key": 1, "kind": "hmac", "public_key": "none"}
+    content["definitions"]["key"]["signing"] = pointed
+    with pytest.raises(ContentRefused, match="for the sandbox, its 'signing' is not"):
+        contents.plan_of(store(strictjson.canonical(content)).pk)
 
 
 def test_whoever_can_drop_triggers_still_cant_change_what_runs(stage: Stage):

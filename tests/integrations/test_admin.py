@@ -220,6 +220,17 @@ def test_a_key_without_material_is_known_to_nobody(entity: Entity) -> None:
     assert open_sealed(key.sealed, place_of(key)) not in text
 
 
+def test_sandbox_material_is_sealed_from_the_form_and_the_page_says_only_that_it_is_there(entity: Entity) -> None:
+    text = "text for the sandbox"
+    client = as_user("integrator")
+    client.post(url(Key, "add"), key_form(entity, kind="hmac", material="s3cret", sandbox_material=text))
+    key = Key.objects.get()
+    assert open_sealed(key.sandbox_sealed, place_of(key, "sandbox")) == text
+    page = text_of(client.get(url(key, "change", key.pk)))
+    assert "There is some." in page
+    assert text not in page
+
+
 def test_only_a_public_key_is_shown(entity: Entity) -> None:
     pem = public_key()
     save_key(entity, by=person("integrator"), name="partner", kind="rsa-public", material=pem)

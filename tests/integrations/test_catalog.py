@@ -140,6 +140,14 @@ def test_a_secret_key_is_sealed_by_reference_and_a_public_key_as_it_is(entity):
     assert content(entity, "production", "key", "theirs") == {"key": shown.pk, "kind": "rsa-public", "public_key": pem}
 
 
+def test_a_key_for_the_sandbox_refers_to_the_sandbox(entity):
+    key = save_key(entity, by=person("integrator"), name="mine", kind="hmac", material="s3cret")
+    described = {"key": key.pk, "kind": "hmac", "environment": "sandbox", "pretend": True}
+    assert content(entity, "sandbox", "key", "mine") == described
+    save_key(entity, by=person("integrator"), name="mine", kind="hmac", sandbox_material="s3cret too")
+    assert content(entity, "sandbox", "key", "mine") == {**described, "pretend": False}
+
+
 def test_names_are_those_of_the_entity(entity):
     connect(entity)
     other = RealCatalog(make_entity("other"), "production")

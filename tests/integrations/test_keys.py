@@ -10,9 +10,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.exceptions import PermissionDenied, ValidationError
 
 from flows.models import Entity, Role
+from flows.pretend import PretendDoor
+from integrations.catalog import RealCatalog
 from integrations.door import RealDoor
 from integrations.keys import delete_key, new_aes_material, save_key
 from integrations.models import Key
+from integrations.secrets import SecretUnreadable
 from tests.integrations.makers import edits_of, make_entity, make_flow, node, person
 
 pytestmark = pytest.mark.django_db
@@ -38,8 +41,11 @@ def save(entity, by="integrator", **fields):
     return save_key(entity, by=person(by), **{"name": "partner", "kind": "aes-256", "material": AES, **fields})
 
 
-def material(key: Key) -> bytes:
-    return RealDoor().key({"key": key.pk, "kind": key.kind})
+def material(key: Key, environment: str = "production") -> bytes:
+    """What the door gives for the key as the catalog describes it there."""
+    found = RealCatalog(key.entity, environment).find("key", key.name)
+    assert found is not None
+    return RealDoor().key(found.content)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role != Role.INTEGRATOR])
@@ -92,6 +98,38 @@ def test_material_that_does_not_fit_is_refused_and_not_quoted(entity, kind, give
     assert not Key.objects.exists()
 
 
+@pytest.mark.parametrize("kind", ["aes-256", "hmac"])
+def test_in_the_sandbox_a_key_has_material_of_its_own_or_is_pretended(entity, kind):
+    key = save(entity, kind=kind)
+    pretended = PretendDoor().key({})
+    assert material(key, "sandbox") == pretended
+    of_sandbox = b64encode(bytes(32)).decode()
+    key = save(entity, kind=kind, material="", sandbox_material=of_sandbox)
+    assert material(key, "sandbox") not in (pretended, material(key))
+    assert material(key) == (bytes(range(32)) if kind == "aes-256" else AES.encode())
+    assert of_sandbox not in str(key.__dict__)
+
+
+def test_production_material_that_was_moved_to_the_sandbox_by_sql_opens_nothing(entity):
+    key = save(entity)
+    Key.objects.filter(pk=key.pk).update(sandbox_sealed=key.sealed)
+    with pytest.raises(SecretUnreadable):
+        material(key, "sandbox")
+
+
+def test_a_public_key_serves_both_environments_and_takes_no_second_one(entity, rsa_pem):
+    key = save(entity, kind="rsa-public", material=rsa_pem)
+    assert material(key) == material(key, "sandbox") == rsa_pem.encode()
+    with pytest.raises(ValidationError, match="serves the sandbox as well"):
+        save(entity, kind="rsa-public", material="", sandbox_material=rsa_pem)
+
+
+def test_sandbox_material_that_does_not_fit_is_refused(entity):
+    with pytest.raises(ValidationError) as refused:
+        save(entity, sandbox_material="too-short")
+    assert set(refused.value.message_dict) == {"sandbox_material"}
+
+
 def test_a_key_keeps_its_kind(entity):
     save(entity)
     with pytest.raises(ValidationError, match="aes-256"):
@@ -100,7 +138,7 @@ def test_a_key_keeps_its_kind(entity):
 
 def test_rotating_a_secret_key_is_no_edit_and_changing_a_public_key_is_one(entity, rsa_pem):
     secret = save(entity)
-    save(entity, by="root", material=new_aes_material())
+    save(entity, by="root", material=new_aes_material(), sandbox_material=new_aes_material())
     assert edits_of(f"key:{secret.pk}") == ["integrator"]
     public = save(entity, name="public", kind="rsa-public", material=rsa_pem)
     save(entity, by="root", name="public", kind="rsa-public", material=rsa_pem)
