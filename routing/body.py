@@ -8,6 +8,9 @@ The media type alone decides how a body is read, never its looks:
 
 An empty body is no body, except on a POST or PUT that says it is JSON: there it is a mistake worth telling (400). Many
 clients name JSON on every GET and DELETE, so there it isn't. Files (multipart/form-data) aren't taken.
+
+A body that came without a Content-Length may have been cut off, which the web server doesn't tell: it is taken only
+where a cut would show (`refuse_unnoticed_cut`).
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ JSON, FORM, NOTHING = "json", "form", "nothing"
 _JSON_TYPE = re.compile(r"application/([a-z0-9!#$&^_.+-]+\+)?json", re.ASCII)
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\";]*)", re.ASCII | re.IGNORECASE)
+_QUOTED = re.compile(r'"[^"]*"')
 _UTF8 = {"utf-8", "utf8"}
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -88,12 +92,21 @@ def kind(content_type: str, data: bytes, method: str) -> str:
         return NOTHING
     if not media_type:
         raise _unsupported("The request has a body, but no Content-Type that says what it is.")
+    if "," in _QUOTED.sub("", content_type):
+        raise _unsupported("The request has more than one Content-Type; send one.")
     if not is_json and media_type != _FORM_TYPE:
         raise _unsupported(f"This route doesn't read {_shown(media_type)}.")
     for charset in _CHARSET.findall(parameters):
         if charset.strip().lower() not in _UTF8:
             raise _unsupported(f"The body must be in UTF-8, not {_shown(charset)}.")
     return JSON if is_json else FORM
+
+
+def refuse_encoding(content_encoding: str) -> None:
+    """415 for a body that is compressed: a small one can unpack to anything."""
+    if any(coding.strip().lower() not in {"", "identity"} for coding in content_encoding.split(",")):
+        detail = f"The body must come as it is, without Content-Encoding: {_shown(content_encoding)}."
+        raise Problem("unsupported_media_type", detail, headers={"Accept-Encoding": "identity"})
 
 
 def payload(how: str, data: bytes, query: Query) -> Any:
@@ -106,6 +119,17 @@ def payload(how: str, data: bytes, query: Query) -> Any:
         return strictjson.loads(data)
     except JSONRefused as error:
         raise Problem("bad_json", error.message) from error
+
+
+def refuse_unnoticed_cut(meta: Mapping[str, Any], how: str, payload: Any) -> None:
+    """411 where the body has no Content-Length and its beginning could pass for all of it: a form, a number, nothing.
+
+    A JSON object, list or text ends with a bracket or quote of its own.
+    """
+    may_be_cut = how != NOTHING or bool(meta.get("HTTP_TRANSFER_ENCODING"))
+    ends_by_itself = how == JSON and isinstance(payload, dict | list | str)
+    if may_be_cut and not meta.get("CONTENT_LENGTH") and not ends_by_itself:
+        raise Problem("length_required")
 
 
 def query(request: WSGIRequest) -> Query:

@@ -74,10 +74,12 @@ class FrontDoor(Door):
         received = request._request
         assert isinstance(received, WSGIRequest)
         data = body.raw(received)
+        body.refuse_encoding(request.META.get("HTTP_CONTENT_ENCODING", ""))
         content_type = request.META.get("CONTENT_TYPE", "")
         how = body.kind(content_type, data, self.route.method)
         query = body.query(received)
         payload = body.payload(how, data, query)
+        body.refuse_unnoticed_cut(request.META, how, payload)
         admitted = self._admitted(request, payload, query)
         key = idempotency.key(request.META.get("HTTP_IDEMPOTENCY_KEY"))
         note_use(self.token)

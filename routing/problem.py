@@ -53,7 +53,9 @@ PROBLEMS: dict[str, Row] = {
     "bad_query": Row(
         400, "Query not valid", "Send name=value pairs joined by &, percent-encoded from UTF-8, at most 1,000."
     ),
-    "length_required": Row(411, "Length required", "Send a Content-Length header; this server can't do without."),
+    "length_required": Row(
+        411, "Length required", "Send a Content-Length header; without one, only a JSON object, list or text is taken."
+    ),
     "bad_body": Row(400, "Body cut short", "Send as many bytes as the Content-Length header names."),
     "bad_host": Row(400, "Unknown host name", "Call the address that the partner page of the route shows."),
     "bad_request": Row(400, "Bad request", "Check the request line, the headers and the encodings."),

@@ -34,6 +34,7 @@ def request(data=b"", query="", **meta):
         (b'{"a": 1.50}', JSON, {"a": Decimal("1.50")}),
         (b'{"a": 1}', "Application/JSON ; charset=UTF-8", {"a": 1}),
         (b'{"a": 1}', 'application/json;charset="utf-8"', {"a": 1}),
+        (b'{"a": 1}', 'application/json; profile="a,b"', {"a": 1}),
         (b'{"a": 1}', "application/vnd.api+json", {"a": 1}),
         (b"[1, null]", JSON, [1, None]),
         (b'"text"', JSON, "text"),
@@ -86,6 +87,8 @@ def test_without_a_body_the_query_is_the_payload(method, content_type):
         (b"{}", "application/json; charset=utf-8; charset=latin-1", "unsupported_media_type", "latin-1"),
         (b"a=1", f"{FORM}; charset=iso-8859-1", "unsupported_media_type", "iso-8859-1"),
         (b"--x--", "multipart/form-data; boundary=x", "unsupported_media_type", "multipart/form-data"),
+        (b"{}", "application/json; x=1, text/html", "unsupported_media_type", "more than one"),
+        (b"{}", "application/json, application/json", "unsupported_media_type", "more than one"),
         (b"{}", "é\x07", "unsupported_media_type", "that"),
         (b"{}", "a" * 5000, "unsupported_media_type", "aaa"),
     ],
@@ -174,6 +177,46 @@ def test_a_content_length_that_lies_is_refused(meta, code):
     with pytest.raises(Problem) as refused:
         body.raw(request(b"four", **{"wsgi.input": io.BytesIO(b"four")}, **meta))
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "taken"),
+    [
+        (b'{"a": 1}', JSON, True),
+        (b"[1]", JSON, True),
+        (b'"text"', JSON, True),
+        (b"100", JSON, False),
+        (b"-1.5", JSON, False),
+        (b"h=x&b=amount%3D100", FORM, False),
+        (b"", FORM, False),
+        (b"", "", False),
+    ],
+)
+def test_a_body_without_a_length_is_taken_only_where_a_cut_would_show(data, content_type, taken):
+    unnamed, _ = chunked(data)
+    how = body.kind(content_type, body.raw(unnamed), "POST")
+    payload = body.payload(how, data, body.query(unnamed))
+    body.refuse_unnoticed_cut({"CONTENT_LENGTH": str(len(data))}, how, payload)
+    with contextlib.nullcontext() if taken else pytest.raises(Problem, match="Length required"):
+        body.refuse_unnoticed_cut(unnamed.META, how, payload)
+
+
+def test_a_request_without_a_body_needs_no_length():
+    body.refuse_unnoticed_cut({}, body.NOTHING, {})
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "nonsense", "gzip, identity", "ä" * 500])
+def test_a_compressed_body_is_refused(coding):
+    with pytest.raises(Problem) as refused:
+        body.refuse_encoding(coding)
+    assert refused.value.code == "unsupported_media_type"
+    assert "Content-Encoding" in refused.value.detail
+    assert len(refused.value.detail) < 300
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_a_body_that_says_it_comes_as_it_is_is_taken(coding):
+    body.refuse_encoding(coding)
 
 
 def test_a_body_whose_sender_hangs_up_is_refused():

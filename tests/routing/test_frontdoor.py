@@ -1,5 +1,6 @@
 """The front door, from the request to the answer: its checks in their order, both toggles, and keys that come again."""
 
+import io
 import json
 import threading
 from datetime import timedelta
@@ -214,6 +215,9 @@ ODD = [
     ("POST", "--x--", "multipart/form-data; boundary=x", {}),
     ("POST", GOOD, "application/json; charset=utf-7", {}),
     ("POST", GOOD, ";;;", {}),
+    ("POST", GOOD, "application/json; a=b, text/html", {}),
+    ("POST", GOOD, JSON, {"Content_Encoding": "gzip"}),
+    ("POST", GOOD, JSON, {"Content_Encoding": "nonsense"}),
     ("POST", GOOD, JSON, {"Idempotency_Key": "x" * 300}),
     ("POST", GOOD, JSON, {"Host": "evil.example"}),
 ]
@@ -233,6 +237,23 @@ def test_odd_requests_get_their_own_4xx_and_leave_no_row(entity, number, sandbox
     assert json.loads(answer.content)["detail"]
     assert not Run.objects.exists()
     assert not IdempotencyRecord.objects.exists()
+
+
+def test_a_form_that_was_cut_off_leaves_no_run(entity):
+    """A web server hands over what came before the connection broke, and then says that this was all."""
+    route, token = make_route(deploy(make_flow(entity, start(), end("{{ payload }}"))))
+    unnamed = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    sent = {"HTTP_AUTHORIZATION": f"Bearer {token}", "REMOTE_ADDR": "192.0.2.1", **unnamed}
+
+    def cut_off(data, content_type):
+        stream = {"wsgi.input": io.BytesIO(data)}
+        return Client().post(f"/dynamic/{route.pk}", data, content_type=content_type, **sent, **stream)
+
+    problem(cut_off(b"h=x&b=amount%3D100", "application/x-www-form-urlencoded"), 411, "length_required")
+    problem(cut_off(b"100", JSON), 411, "length_required")
+    problem(cut_off(b'{"a": 10', JSON), 400, "bad_json")
+    assert not Run.objects.exists()
+    assert cut_off(b'{"a": 100}', JSON).json() == {"a": 100}
 
 
 def _sandbox_route(flow):
