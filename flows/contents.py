@@ -7,7 +7,7 @@ next request and costs it one query.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from django.db.models import OuterRef, Subquery
@@ -58,37 +58,32 @@ def deployed(flow_id: int) -> Deployed | None:
         return Deployed(row[0], plan_of(row[1]))
 
 
-@lru_cache(maxsize=MAX_PLANS)
 def plan_of(content_sha256: str) -> Plan:
     """The plan of a content. Raises ContentRefused: its text isn't what the hash says, or it is for production and was
     never approved and deployed, or this release can't read it.
     """
-    plan = compiled(content_sha256)
-    if plan.environment != Environment.SANDBOX:
-        _verify_was_deployed(content_sha256)
-    else:
-        _verify_points_at_no_secret_of_production(plan)
-    return plan
+    return _plan(_Source(content_sha256))
 
 
 def compiled(content_sha256: str) -> Plan:
     """The plan of a content, whether or not it may run: for looking at it. Raises ContentRefused."""
-    text = Content.objects.filter(pk=content_sha256).values_list("text", flat=True).first()
-    if text is None:
-        raise _refused(f"There is no content {content_sha256}.")
-    if sha256_of(text) != content_sha256:
-        raise _refused(f"The content {content_sha256} was changed: its text has another SHA-256.")
-    try:
-        return compile_content(stored(text), content_sha256)
-    except FlowError as error:
-        raise _refused(f"This release can't read the content {content_sha256}: {error.message} {error.hint}") from error
+    return _compiled(_Source(content_sha256))
+
+
+def sealed_draft(flow: Flow) -> tuple[str, Plan]:
+    """The saved draft as the sandbox runs it, sealed now, with the sandbox's definitions: its text, and its plan.
+
+    Nothing is written: the text is stored with the first run of it, so that a request that is refused leaves nothing.
+    """
+    catalog = outside.catalog(flow.entity, Environment.SANDBOX, flow.kind)
+    sealed = seal(flow, Environment.SANDBOX, catalog)
+    return sealed.text, _plan(_Source(sealed.sha256, sealed.text))
 
 
 def sandbox_content(flow: Flow) -> tuple[Content, Plan]:
-    """The saved draft as the sandbox runs it: sealed now, with the sandbox's definitions."""
-    catalog = outside.catalog(flow.entity, Environment.SANDBOX, flow.kind)
-    content = store(seal(flow, Environment.SANDBOX, catalog).text)
-    return content, plan_of(content.pk)
+    """The same, stored at once: for a run that is under way."""
+    text, plan = sealed_draft(flow)
+    return store(text), plan
 
 
 def find_flow(entity_id: int, slug: str, kind: str, environment: str) -> Plan:
@@ -111,8 +106,39 @@ def find_flow(entity_id: int, slug: str, kind: str, environment: str) -> Plan:
 
 def forget() -> None:
     """Drop every kept plan and verdict: for tests, whose databases come and go."""
-    plan_of.cache_clear()
+    _plan.cache_clear()
     _verify_deployed.cache_clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a plan is made of: a content by its hash, with its text where it isn't stored yet."""
+
+    sha256: str
+    text: str | None = field(default=None, compare=False, repr=False)
+
+
+@lru_cache(maxsize=MAX_PLANS)
+def _plan(source: _Source) -> Plan:
+    plan = _compiled(source)
+    if plan.environment != Environment.SANDBOX:
+        _verify_was_deployed(source.sha256)
+    else:
+        _verify_points_at_no_secret_of_production(plan)
+    return plan
+
+
+def _compiled(source: _Source) -> Plan:
+    sha256 = source.sha256
+    text = source.text or Content.objects.filter(pk=sha256).values_list("text", flat=True).first()
+    if text is None:
+        raise _refused(f"There is no content {sha256}.")
+    if sha256_of(text) != sha256:
+        raise _refused(f"The content {sha256} was changed: its text has another SHA-256.")
+    try:
+        return compile_content(stored(text), sha256)
+    except FlowError as error:
+        raise _refused(f"This release can't read the content {sha256}: {error.message} {error.hint}") from error
 
 
 def _deployed_row(flow_id: int) -> tuple[int, str, int | None, str | None] | None:

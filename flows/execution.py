@@ -30,6 +30,7 @@ from flows.engine.state import State, Step
 from flows.engine.strictjson import JSON, dumps
 from flows.hints import hint
 from flows.models import Effect, EffectState, Run, RunState, Segment
+from flows.sealing import store
 
 HINT_GRACE_SECONDS = 3
 """How long a published hint has before the dispatcher publishes the run again."""
@@ -52,6 +53,7 @@ class Execution:
     state: State
     door: Door
     deadline: float | None = None
+    draft: str = ""
     known: dict[str, Effect] = field(default_factory=dict)
     segments: int = 0
     saved: bool = False
@@ -110,7 +112,7 @@ class Execution:
         self.run.wake_at = timezone.now() + timedelta(seconds=LEASE_SECONDS)
 
         def write() -> None:
-            self.run.save(force_insert=True)
+            insert_run(self.run, self.draft)
             if also is not None:
                 also(self.run)
 
@@ -149,7 +151,7 @@ class Execution:
         run.trace = dumps([step.as_json() for step in self.trace])
         for name, value in ending.items():
             setattr(run, name, value)
-        commit(lambda: run.save(force_insert=True))
+        commit(lambda: insert_run(run, self.draft))
         return run
 
     def _write(self, also: Callable[[], object], **changes: Any) -> None:
@@ -187,6 +189,13 @@ class _InTime:
 
     def key(self, definition: dict[str, Any]) -> bytes:
         return self.door.key(definition)
+
+
+def insert_run(run: Run, draft: str) -> None:
+    """Write a run's row, and before it the draft that it runs: a sandbox content which nobody may have run before."""
+    if draft:
+        store(draft)
+    run.save(force_insert=True)
 
 
 def _ending(result: Finished | Failed) -> dict[str, Any]:

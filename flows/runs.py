@@ -28,7 +28,7 @@ from flows.engine.plan import Plan
 from flows.engine.protocols import Door
 from flows.engine.state import State, read_state
 from flows.engine.strictjson import JSON, dumps, stored
-from flows.execution import HINT_GRACE_SECONDS, Also, Execution, error_text
+from flows.execution import HINT_GRACE_SECONDS, Also, Execution, error_text, insert_run
 from flows.hints import hint
 from flows.ids import new_run_id
 from flows.models import TERMINAL, Environment, Flow, Run, RunState
@@ -42,7 +42,8 @@ log = logging.getLogger(__name__)
 class Admitted:
     """A request that passed every check, and the content it is to run.
 
-    `request` is what the flow reads of it: payload, query, query_all, headers, route.
+    `request` is what the flow reads of it: payload, query, query_all, headers, route. `draft` is the text of a content of
+    the sandbox (`contents.sealed_draft`), to be stored with the run; empty where the content is stored already.
     """
 
     entity_id: int
@@ -55,6 +56,7 @@ class Admitted:
     route: str = ""
     token_prefix: str = ""
     is_async: bool = False
+    draft: str = ""
 
 
 def accept(admitted: Admitted, *, also: Also | None = None) -> Run:
@@ -63,7 +65,7 @@ def accept(admitted: Admitted, *, also: Also | None = None) -> Run:
     run.wake_at = run.created_at + timedelta(seconds=HINT_GRACE_SECONDS)
 
     def write() -> None:
-        run.save(force_insert=True)
+        insert_run(run, admitted.draft)
         if also is not None:
             also(run)
         hint(run.pk)
@@ -80,7 +82,8 @@ def run_now(admitted: Admitted, *, deadline_seconds: float, door: Door | None = 
     run = _new_run(admitted, RunState.RUNNING, durable=also is not None)
     given = _given(run, admitted.request)
     state = State(run_id=str(run.pk), given=given, plan=admitted.plan.sha256, cursor=admitted.step)
-    execution = Execution(run, state, door or outside.door(), deadline=time.monotonic() + deadline_seconds)
+    deadline = time.monotonic() + deadline_seconds
+    execution = Execution(run, state, door or outside.door(), deadline=deadline, draft=admitted.draft)
     if also is not None:
         execution.insert(also)
     try:
@@ -209,6 +212,6 @@ def _list(text: str) -> list[Any]:
 
 def sandbox_run(flow: Flow, request: dict[str, JSON], *, step: int = 1, door: Door | None = None) -> Run:
     """Run the saved draft as it is, and keep the run."""
-    content, plan = contents.sandbox_content(flow)
-    admitted = Admitted(flow.entity_id, flow.pk, None, plan, Environment.SANDBOX, request, step=step)
+    text, plan = contents.sealed_draft(flow)
+    admitted = Admitted(flow.entity_id, flow.pk, None, plan, Environment.SANDBOX, request, step=step, draft=text)
     return run_now(admitted, deadline_seconds=60, door=door)

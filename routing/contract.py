@@ -14,16 +14,18 @@ from routing.models import Route
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The content that a route runs now; in the sandbox there is no version."""
+    """The content that a route runs now; in the sandbox there is no version, but a draft that may not be stored yet."""
 
     version_id: int | None
     plan: Plan
+    draft: str = ""
 
 
 def target_of(route: Route) -> Target | None:
     """What the route runs now; None where nothing is deployed. Raises contents.ContentRefused."""
     if route.environment == Environment.SANDBOX:
-        return Target(None, contents.sandbox_content(route.flow)[1])
+        text, plan = contents.sealed_draft(route.flow)
+        return Target(None, plan, text)
     found = contents.deployed(route.flow_id)
     return Target(found.version_id, found.plan) if found else None
 

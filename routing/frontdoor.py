@@ -118,6 +118,7 @@ class FrontDoor(Door):
             route=route.pk,
             token_prefix=self.token.prefix,
             is_async=route.is_async,
+            draft=target.draft,
         )
 
     def _start(self, admitted: runs.Admitted, also: Also | None) -> Run:

@@ -10,7 +10,7 @@ from django.db import connections
 from django.test import Client
 
 from flows import lifecycle, runs
-from flows.models import Environment, Run, RunState
+from flows.models import Content, Environment, Run, RunState
 from routing.models import IdempotencyRecord, Route
 from routing.rate import limiter
 from routing.replays import KEPT_FOR, forget_old
@@ -230,6 +230,7 @@ def test_odd_requests_get_their_own_4xx_and_leave_no_row(entity, number, sandbox
     environment = Environment.SANDBOX if sandbox else Environment.PRODUCTION
     flow = make_flow(entity)
     route, token = _sandbox_route(flow) if sandbox else make_route(deploy(flow))
+    contents = Content.objects.count()
     answer = call(route, token, data, method=method, content_type=content_type, **more)
     assert route.environment == environment
     assert 400 <= answer.status_code < 500
@@ -237,6 +238,7 @@ def test_odd_requests_get_their_own_4xx_and_leave_no_row(entity, number, sandbox
     assert json.loads(answer.content)["detail"]
     assert not Run.objects.exists()
     assert not IdempotencyRecord.objects.exists()
+    assert Content.objects.count() == contents
 
 
 def test_a_form_that_was_cut_off_leaves_no_run(entity):
@@ -414,6 +416,20 @@ def test_a_route_without_a_schema_takes_any_json(entity):
     route, token = make_route(deploy(make_flow(entity, start(), end("{{ payload }}"))))
     for text in "null", "[1]", '"x"', "12345678901234567890.123":
         assert call(route, token, text).content.decode() == text
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("more", [{}, {"Idempotency_Key": "k"}])
+def test_a_draft_is_stored_with_the_first_run_of_it(entity, is_async, more):
+    flow = make_flow(entity)
+    route = create_route(flow, by=person("builder"), environment="sandbox", allow="0.0.0.0/0", is_async=is_async)
+    token = create_token(route, by=person("builder"))[1]
+    problem(call(route, token, '{"total": "x"}', **more), 422, "payload_refused")
+    assert not Content.objects.exists()
+    assert call(route, token, **more).status_code == (202 if is_async else 200)
+    assert Run.objects.get().content == Content.objects.get()
+    call(route, token)
+    assert (Run.objects.count(), Content.objects.count()) == (2, 1)
 
 
 def test_a_sandbox_route_runs_the_draft_and_says_what_went_wrong(entity):

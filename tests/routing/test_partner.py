@@ -5,7 +5,7 @@ import shlex
 import pytest
 from jsonschema import Draft202012Validator
 
-from flows.models import Environment
+from flows.models import Content, Environment
 from flows.nodes.start import Start
 from routing.partner import curl, link_to
 from routing.problem import PROBLEMS
@@ -123,3 +123,4 @@ def test_a_sandbox_route_shows_the_draft(entity, client):
     text = client.get(path(route)).content.decode()
     assert "This is a sandbox" in text
     assert "12.5" in text
+    assert not Content.objects.exists()
