@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from flows.engine.strictjson import stored
@@ -29,9 +29,9 @@ def moment(entity: Entity, *, after: datetime | None = None) -> datetime:
 
     The clocks of two machines never agree; who worked on what must not depend on it.
     """
-    edited = Edit.objects.filter(entity=entity).order_by("-id").values_list("at", flat=True)[:1]
-    submitted = Version.objects.filter(flow__entity=entity).order_by("-id").values_list("submitted_at", flat=True)[:1]
-    before = [time for time in (*edited, *submitted, after) if time is not None]
+    edited = Edit.objects.filter(entity=entity).aggregate(last=Max("at"))["last"]
+    submitted = Version.objects.filter(flow__entity=entity).aggregate(last=Max("submitted_at"))["last"]
+    before = [time for time in (edited, submitted, after) if time is not None]
     return max([timezone.now(), *(time + timedelta(microseconds=1) for time in before)])
 
 

@@ -34,12 +34,16 @@ _ARROWS_SQL = ", ".join(f"('{name}', '{source}', '{target}')" for name, source, 
 _VERSION = "SELECT 1 FROM flows_version v WHERE v.id = NEW.version_id"
 _DECISION = "SELECT 1 FROM flows_decision d WHERE d.version_id"
 _LATEST = "SELECT MAX(l.id) FROM flows_decision l WHERE l.version_id = OLD.id"
+_EDIT = "SELECT 1 FROM flows_edit e WHERE e.subject"
 _CONTRIBUTOR = "SELECT 1 FROM flows_contributor c WHERE c.version_id = NEW.version_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Refuse an event on a row of `table` where the condition holds. `only` names the one vendor that needs it."""
+    """Refuse an event on a row of `table` where the condition holds. `only` names the one vendor that needs it.
+
+    `turn` is the id of the entity whose turn is taken first, as contributors.take_turn does.
+    """
 
     table: str
     event: str
@@ -47,17 +51,41 @@ class Rule:
     refused_if: str
     message: str
     only: str = ""
+    turn: str = ""
 
     @property
     def trigger(self) -> str:
         return f"{PREFIX}{self.table.removeprefix('flows_')}_{self.name}"
 
 
+def unrecorded(kind: str) -> str:
+    """A condition for an UPDATE: no record says that `changed_by` edited this row at `changed_at`, and just now.
+
+    A record that is older than a submission could have been kept for later: whoever made it would not be counted.
+    """
+    subject = f"'{kind}:' || NEW.id"
+    return (
+        "(NEW.changed_at <= OLD.changed_at"
+        f" OR NOT EXISTS ({_EDIT} = {subject}"
+        " AND e.by_id = NEW.changed_by_id AND e.at = NEW.changed_at)"
+        f" OR {_is_old('NEW.entity_id', 'NEW.changed_at')}"
+        f" OR EXISTS ({_EDIT} = {subject} AND e.at > NEW.changed_at))"
+    )
+
+
+def _is_old(entity: str, at: str) -> str:
+    """Whether a version of the entity was submitted at that time or later."""
+    return (
+        "EXISTS (SELECT 1 FROM flows_version v JOIN flows_flow f ON f.id = v.flow_id"  # noqa: S608 - names of ours
+        f" WHERE f.entity_id = {entity} AND v.submitted_at >= {at})"
+    )
+
+
 def _never(table: str, event: str, message: str) -> Rule:
     return Rule(table, event, event.lower(), "1 = 1", message)
 
 
-def _no_replace(table: str, taken: str) -> Rule:
+def no_replace(table: str, taken: str) -> Rule:
     """INSERT OR REPLACE deletes the row it meets without firing any DELETE trigger."""
     condition = f"EXISTS (SELECT 1 FROM {table} t WHERE {taken})"  # noqa: S608 - names of ours
     return Rule(table, "INSERT", "replace", condition, "The row is there already; it can't be replaced.", "sqlite")
@@ -76,9 +104,16 @@ RULES = (
         "EXISTS (SELECT 1 FROM flows_version v WHERE v.content_id = OLD.sha256)",
         "A version holds this content; it stays.",
     ),
-    _no_replace("flows_content", "t.sha256 = NEW.sha256"),
+    no_replace("flows_content", "t.sha256 = NEW.sha256"),
     # A version begins as submitted, and only its status ever changes, each time with a decision that says so.
-    Rule("flows_version", "INSERT", "insert", "NEW.status <> 'submitted'", "A version begins as submitted."),
+    Rule(
+        "flows_version",
+        "INSERT",
+        "insert",
+        "NEW.status <> 'submitted'",
+        "A version begins as submitted.",
+        turn="(SELECT f.entity_id FROM flows_flow f WHERE f.id = NEW.flow_id)",
+    ),
     Rule(
         "flows_version",
         "UPDATE",
@@ -107,7 +142,7 @@ RULES = (
         "Another version of the flow is deployed; retire it first.",
     ),
     _never("flows_version", "DELETE", "A version is kept for ever."),
-    _no_replace(
+    no_replace(
         "flows_version",
         "t.id = NEW.id OR (t.flow_id = NEW.flow_id AND (t.number = NEW.number OR t.status = 'submitted'))",
     ),
@@ -147,7 +182,7 @@ RULES = (
     ),
     _never("flows_decision", "UPDATE", "A decision never changes."),
     _never("flows_decision", "DELETE", "A decision is kept for ever."),
-    _no_replace("flows_decision", "t.id = NEW.id"),
+    no_replace("flows_decision", "t.id = NEW.id"),
     # Who worked on a version is settled with its submission.
     Rule(
         "flows_contributor",
@@ -158,11 +193,18 @@ RULES = (
     ),
     _never("flows_contributor", "UPDATE", "The contributors of a version never change."),
     _never("flows_contributor", "DELETE", "The contributors of a version never change."),
-    _no_replace("flows_contributor", "t.id = NEW.id OR (t.version_id = NEW.version_id AND t.user_id = NEW.user_id)"),
-    # Who edited what is written once.
+    no_replace("flows_contributor", "t.id = NEW.id OR (t.version_id = NEW.version_id AND t.user_id = NEW.user_id)"),
+    # Who edited what is written once, when it happens.
+    Rule(
+        "flows_edit",
+        "INSERT",
+        "new",
+        f"{_is_old('NEW.entity_id', 'NEW.at')} OR EXISTS ({_EDIT} = NEW.subject AND e.at >= NEW.at)",
+        "An edit is recorded when it is made: later than what was edited and submitted before.",
+    ),
     _never("flows_edit", "UPDATE", "The record of an edit never changes."),
     _never("flows_edit", "DELETE", "The record of an edit is kept for ever."),
-    _no_replace("flows_edit", "t.id = NEW.id"),
+    no_replace("flows_edit", "t.id = NEW.id"),
     # A draft changes with a record of who did it, and a flow stays the flow it is.
     Rule(
         "flows_flow",
@@ -176,12 +218,19 @@ RULES = (
         "flows_flow",
         "UPDATE",
         "recorded",
-        "(NEW.draft <> OLD.draft OR NEW.name <> OLD.name) AND (NEW.draft_revision <= OLD.draft_revision"
-        " OR NEW.changed_at <= OLD.changed_at OR NOT EXISTS (SELECT 1 FROM flows_edit e"
-        " WHERE e.subject = 'flow:' || NEW.id AND e.by_id = NEW.changed_by_id AND e.at = NEW.changed_at))",
+        "(NEW.draft <> OLD.draft OR NEW.name <> OLD.name)"
+        f" AND (NEW.draft_revision <= OLD.draft_revision OR {unrecorded('flow')})",
         "A draft changes through flows.drafts, which records by whom.",
+        turn="NEW.entity_id",
     ),
-    _no_replace("flows_flow", "t.id = NEW.id OR (t.entity_id = NEW.entity_id AND t.slug = NEW.slug)"),
+    Rule(
+        "flows_flow",
+        "DELETE",
+        "delete",
+        "EXISTS (SELECT 1 FROM flows_version v WHERE v.flow_id = OLD.id)",
+        "The flow has versions and stays with them.",
+    ),
+    no_replace("flows_flow", "t.id = NEW.id OR (t.entity_id = NEW.entity_id AND t.slug = NEW.slug)"),
 )
 
 KEPT_TABLES = ("flows_content", "flows_version", "flows_decision", "flows_contributor", "flows_edit")
@@ -295,7 +344,9 @@ def _sqlite(rule: Rule) -> str:
 def _postgresql(rule: Rule, schema: str) -> Iterator[str]:
     condition = rule.refused_if.replace("{sha256}", "encode(sha256(convert_to(NEW.text, 'UTF8')), 'hex')")
     result = "OLD" if rule.event == "DELETE" else "NEW"
-    body = f"IF {condition} THEN {_raise(rule.message)} END IF; RETURN {result};"
+    # An update, where a lock would do among equals: it refuses a transaction that still sees an older submission.
+    turn = f"UPDATE flows_entity SET slug = slug WHERE id = {rule.turn}; " if rule.turn else ""  # noqa: S608
+    body = f"{turn}IF {condition} THEN {_raise(rule.message)} END IF; RETURN {result};"
     yield _function(rule.trigger, schema, body)
     yield (
         f"CREATE TRIGGER {rule.trigger} BEFORE {rule.event} ON {rule.table}"

@@ -14,7 +14,7 @@ from flows.contents import ContentRefused
 from flows.engine import strictjson
 from flows.engine.errors import GraphRefused
 from flows.lifecycle import Refused, perform, submit
-from flows.models import Content, Contributor, Decision, Edit, Membership, Run, RunState, Version
+from flows.models import Content, Contributor, Decision, Edit, Flow, Membership, Run, RunState, Version
 from flows.roles import may
 from flows.sealing import sha256_of, store
 from tests.flows.makers import make_entity, make_run
@@ -182,6 +182,52 @@ def test_a_draft_doesnt_change_behind_everybodys_back(stage: Stage):
         flow.save()
     with pytest.raises(IntegrityError, match="records by whom"), transaction.atomic():
         type(flow).objects.filter(pk=flow.pk).update(draft="[]")
+
+
+def changed_by_sql(flow: Flow, by, at) -> None:
+    """A draft changed past Chatflow, by the book as far as the row itself shows."""
+    changed = {"draft": flow.draft.replace("200", "500"), "draft_revision": flow.draft_revision + 1}
+    with transaction.atomic():
+        assert Flow.objects.filter(pk=flow.pk).update(**changed, changed_by=by, changed_at=at) == 1
+
+
+def test_an_edit_that_is_dated_before_the_deployed_version_is_not_recorded(stage: Stage):
+    """Dan would be no contributor of what he smuggled in: it would look as old as what is deployed."""
+    flow = stage.deployed().flow
+    old = flow.changed_at + timedelta(microseconds=1)
+    with pytest.raises(IntegrityError, match="recorded when it is made"), transaction.atomic():
+        Edit.objects.create(entity=flow.entity, subject=f"flow:{flow.pk}", by=stage.dan, at=old)
+    with pytest.raises(IntegrityError, match="records by whom"):
+        changed_by_sql(flow, stage.dan, old)
+
+
+def test_a_record_of_an_edit_is_not_kept_for_later(stage: Stage):
+    """Made before a version was submitted, or in another entity's name, and used after that version was deployed."""
+    flow = stage.draft()
+    kept = flow.changed_at + timedelta(microseconds=1)
+    Edit.objects.create(entity=flow.entity, subject=f"flow:{flow.pk}", by=stage.dan, at=kept)
+    stage.deployed(flow)
+    with pytest.raises(IntegrityError, match="records by whom"):
+        changed_by_sql(flow, stage.dan, kept)
+    other = make_entity("other")
+    odd = kept + timedelta(microseconds=1)
+    Edit.objects.create(entity=other, subject=f"flow:{flow.pk}", by=stage.dan, at=odd)
+    with pytest.raises(IntegrityError, match="records by whom"):
+        changed_by_sql(flow, stage.dan, odd)
+
+
+def test_a_draft_that_was_changed_by_sql_in_ones_own_name_is_not_approved_by_oneself(stage: Stage):
+    flow = stage.deployed().flow
+    edit = Edit.objects.create(entity=flow.entity, subject=f"flow:{flow.pk}", by=stage.dan, at=timezone.now())
+    changed_by_sql(flow, stage.dan, edit.at)
+    with pytest.raises(Refused, match="You worked on"):
+        perform("approve", submit(flow, by=stage.ana), by=stage.dan)
+
+
+def test_a_flow_with_versions_is_not_taken_away_and_put_back_with_another_draft(stage: Stage):
+    flow = stage.deployed().flow
+    with pytest.raises(IntegrityError, match="stays with them"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM flows_flow WHERE id = %s", [flow.pk])
 
 
 def test_an_approval_that_was_written_past_chatflow_is_refused_when_it_counts(stage: Stage):

@@ -5,15 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import OperationalError, connection, connections, transaction
+from django.utils import timezone
 
 from flows import contents, drafts
 from flows.contributors import record_edit
 from flows.drafts import DraftConflict
 from flows.lifecycle import Refused, perform, submit
-from flows.models import Content, Decision, Flow, Version
+from flows.models import Content, Decision, Edit, Flow, Version
 from flows.sealing import store
 from flows.seals import tampering
 from tests.flows.stage import Stage, flow_file
@@ -38,6 +43,18 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return list(pool.map(run, acts))
+
+
+def in_a_thread(act: Callable[[], Version]) -> Version:
+    """Run it in a thread of its own, with a connection of its own."""
+    try:
+        return act()
+    finally:
+        connections.close_all()
+
+
+def smuggled(flow: Flow) -> dict[str, Any]:
+    return {"draft": flow.draft.replace("200", "500"), "draft_revision": flow.draft_revision + 1}
 
 
 def refused(results: list[object]) -> int:
@@ -127,6 +144,36 @@ def test_two_saves_on_the_same_revision_keep_one(stage: Stage):
 def test_the_same_text_stored_at_once_is_one_content(stage: Stage):
     contents_made = at_once(*[lambda: store('{"a":1}') for _ in range(4)])
     assert len({content.pk for content in contents_made if isinstance(content, Content)}) == 1
+
+
+def test_a_submission_waits_for_an_edit_by_sql_that_is_under_way(stage: Stage):
+    """Else it would freeze the draft as it was, and the edit, committed later, would lie before it."""
+    flow = stage.draft()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            edit = Edit.objects.create(entity=stage.entity, subject=f"flow:{flow.pk}", by=stage.dan, at=timezone.now())
+            Flow.objects.filter(pk=flow.pk).update(**smuggled(flow), changed_by=stage.dan, changed_at=edit.at)
+            future = pool.submit(in_a_thread, lambda: submit(flow, by=stage.ben))
+            with suppress(FutureTimeout):
+                future.result(0.5)
+        version = future.result(30)
+    assert version.contributors.filter(user=stage.dan).exists()
+
+
+def test_a_transaction_that_doesnt_see_the_submission_changes_no_draft(stage: Stage):
+    if connection.vendor != "postgresql":
+        pytest.skip("On SQLite whoever reads an old state can't write.")
+    flow = stage.draft()
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        old = Flow.objects.get(pk=flow.pk).changed_at + timedelta(microseconds=1)
+        pool.submit(in_a_thread, lambda: stage.deployed(flow)).result(30)
+        Edit.objects.create(entity=stage.entity, subject=f"flow:{flow.pk}", by=stage.dan, at=old)
+        row = Flow.objects.filter(pk=flow.pk)
+        with pytest.raises(OperationalError, match="could not serialize"), transaction.atomic():
+            row.update(**smuggled(flow), changed_by=stage.dan, changed_at=old)
 
 
 def test_an_edit_waits_for_a_submission_that_is_under_way(stage: Stage):

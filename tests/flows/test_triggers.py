@@ -45,6 +45,9 @@ DELETE FROM flows_contributor WHERE version_id = {id}                           
 UPDATE flows_edit SET by_id = {cleo}                                                    | never changes
 UPDATE flows_edit SET subject = 'flow:99'                                               | never changes
 DELETE FROM flows_edit                                                                  | kept for ever
+INSERT INTO flows_edit (entity_id, subject, by_id, at) SELECT entity_id, subject, by_id, at FROM flows_edit | recorded when it is made
+INSERT INTO flows_edit (entity_id, subject, by_id, at) SELECT entity_id, 'flow:99', {cleo}, '2020-01-01 00:00:00' FROM flows_flow | recorded when it is made
+DELETE FROM flows_flow WHERE id = {flow}                                                | stays with them
 UPDATE flows_flow SET draft = '[]' WHERE id = {flow}                                    | records by whom
 UPDATE flows_flow SET name = 'Another' WHERE id = {flow}                                | records by whom
 UPDATE flows_flow SET draft = '[]', draft_revision = 9, changed_at = {now} WHERE id = {flow} | records by whom
@@ -61,7 +64,7 @@ INSERT OR REPLACE INTO flows_version {version_columns} VALUES (99, {flow}, 1, {c
 INSERT OR REPLACE INTO flows_version {version_columns} VALUES (99, {flow}, 2, {content}, 'submitted', '', {cleo}, {now}, {cleo}, {now}) | can't be replaced
 INSERT OR REPLACE INTO flows_decision SELECT * FROM flows_decision                      | as it stands|can't be replaced
 INSERT OR REPLACE INTO flows_contributor (id, version_id, user_id) SELECT id, 99, user_id FROM flows_contributor | can't be replaced
-INSERT OR REPLACE INTO flows_edit SELECT * FROM flows_edit                              | can't be replaced
+INSERT OR REPLACE INTO flows_edit SELECT * FROM flows_edit                              | recorded when it is made|can't be replaced
 INSERT OR REPLACE INTO flows_flow SELECT * FROM flows_flow                              | can't be replaced
 UPDATE OR IGNORE flows_version SET status = 'approved' WHERE id = {id}                  | with a decision only
 INSERT OR IGNORE INTO flows_contributor (version_id, user_id) VALUES ({id}, {cleo})     | settled when it is submitted
