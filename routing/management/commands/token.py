@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive
 
 from flows.commanding import acting, add_actor, one_clear_line
 from flows.models import Entity
-from flows.roles import may
+from flows.roles import entities_of, may
 from routing.models import Route, Token
 from routing.route_tokens import create_token, revoke_token
 from routing.routes import url_of
@@ -41,10 +43,8 @@ class Command(BaseCommand):
 
     def create(self, **options: Any) -> None:
         user = acting(options["actor"])
-        route = self.route(options["route"], options["entity"])
-        expires_at = parse_datetime(options["expires"]) if options["expires"] else None
-        if options["expires"] and (expires_at is None or is_naive(expires_at)):
-            raise CommandError("--expires takes a time with its zone, like 2027-01-31T00:00:00Z.")
+        route = _route(options["route"], options["entity"], user)
+        expires_at = _time(options["expires"]) if options["expires"] else None
         _, text = create_token(route, by=user, name=options["name"], expires_at=expires_at)
         self.stdout.write(json.dumps({"url": url_of(route), "token": text}))
 
@@ -57,16 +57,31 @@ class Command(BaseCommand):
         self.stdout.write(f"Revoked {token.prefix}.")
 
     def list(self, **options: Any) -> None:
-        for token in Token.objects.filter(route=self.route(options["route"], options["entity"])):
+        user = acting(options["actor"]) if options["actor"] else None
+        for token in Token.objects.filter(route=_route(options["route"], options["entity"], user)):
             state = "revoked" if token.revoked_at else "live"
             used = token.last_used_at.isoformat(timespec="seconds") if token.last_used_at else "never used"
             self.stdout.write(f"{token.prefix}\t{state}\t{token.name}\t{used}")
 
-    def route(self, name: str, entity: str | None) -> Route:
-        routes = Route.objects.select_related("entity", "flow")
-        if entity:
-            routes = routes.filter(entity__in=Entity.objects.filter(slug=entity))
-        found = routes.filter(pk=name.rstrip("/").rpartition("/")[2]).first()
-        if found is None:
-            raise CommandError(f"There is no route {name!r}; `manage.py route list` shows them.")
-        return found
+
+def _route(name: str, slug: str | None, user: User | None) -> Route:
+    """The route of that id or URL, in an entity that the user (everybody, without one) may view. Raises CommandError."""
+    entities = entities_of(user) if user is not None else Entity.objects.all()
+    if slug:
+        entities = entities.filter(slug=slug)
+    routes = Route.objects.filter(entity__in=entities).select_related("entity", "flow")
+    found = routes.filter(pk=name.rstrip("/").rpartition("/")[2]).first()
+    if found is None:
+        raise CommandError(f"There is no route {name!r}; `manage.py route list` shows them.")
+    return found
+
+
+def _time(text: str) -> datetime:
+    """The moment that was meant. Raises CommandError."""
+    try:
+        found = parse_datetime(text)
+        if found is not None and not is_naive(found):
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):  # 30 February, or a year that another zone doesn't have
+        pass
+    raise CommandError(f"--expires takes a time with its zone, like 2027-01-31T00:00:00Z; {text!r} isn't one.")
