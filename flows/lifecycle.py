@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -103,6 +104,7 @@ def submit(
     Raises Refused: without the role, with error-level issues, with another version submitted, or where the draft is no
     longer at `based_on_revision`.
     """
+    _refuse_odd_characters("summary", summary)
     with transaction.atomic():
         take_turn(flow.entity_id)
         flow = Flow.objects.select_related("entity").get(pk=flow.pk)
@@ -122,6 +124,7 @@ def perform(name: str, version: Version, *, by: User, comment: str = "", via: Vi
     `version.status` is what the person who asks believes it to be; it is brought up to date.
     """
     believed = version.status
+    _refuse_odd_characters("comment", comment)
     try:
         with transaction.atomic():
             take_turn(version.flow.entity_id)
@@ -203,6 +206,15 @@ def _missing_reason(transition: Transition, comment: str) -> str:
     if transition.needs_reason and not comment.strip():
         return f"Say why: to {transition.name} a version takes a reason, which its author reads."
     return ""
+
+
+def _refuse_odd_characters(name: str, text: str) -> None:
+    """What the databases keep in different ways, or not at all; a decision has to be sealed, too."""
+    if _ODD.search(text):
+        raise Refused(f"The {name} has a NUL character or half of a character, which can't be kept; type it anew.")
+
+
+_ODD = re.compile("[\x00\ud800-\udfff]")
 
 
 def _require(user: User, flow: Flow, ability: str) -> None:

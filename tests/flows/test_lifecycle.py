@@ -256,3 +256,14 @@ def test_where_nobody_may_act_the_page_says_who_can_help(stage: Stage):
     assert lifecycle.next_actors(version) == (
         "Nobody is there to approve or decline it: it takes an Approver who didn't work on it; olga can grant the role."
     )
+
+
+@pytest.mark.parametrize("odd", ["a\0b", "\ud800b"])
+def test_characters_that_cannot_be_kept_are_refused_in_a_sentence(stage: Stage, odd: str):
+    with pytest.raises(Refused, match="The summary has a NUL character"):
+        submit(stage.draft(), by=stage.ana, summary=odd)
+    version = stage.in_status("submitted")
+    with pytest.raises(Refused, match="The comment has a NUL character"):
+        perform("decline", version, by=stage.cleo, comment=odd)
+    version.refresh_from_db()
+    assert (version.status, version.decisions.count()) == ("submitted", 1)
