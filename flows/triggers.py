@@ -233,18 +233,26 @@ RULES = (
     no_replace("flows_flow", "t.id = NEW.id OR (t.entity_id = NEW.entity_id AND t.slug = NEW.slug)"),
 )
 
+_registered: list[Rule] = []
+
 KEPT_TABLES = ("flows_content", "flows_version", "flows_decision", "flows_contributor", "flows_edit")
 """PostgreSQL can empty a table without touching a row; not these."""
 
 
+def register(rules: Iterable[Rule]) -> None:
+    """Called once, from `AppConfig.ready()` of an app whose tables are guarded too."""
+    _registered.extend(rules)
+
+
 def install(connection: BaseDatabaseWrapper = default_connection) -> None:
-    """Build every trigger anew. Does nothing on a database without our tables."""
-    if "flows_version" not in connection.introspection.table_names():
+    """Build every trigger anew, on the tables that are there: `migrate` may stop half way."""
+    tables = set(connection.introspection.table_names())
+    if "flows_version" not in tables:
         return
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         _drop(cursor, connection, present(connection))
         schema = _schema(cursor, connection)
-        for statement in _statements(connection.vendor, schema):
+        for statement in _statements(connection.vendor, schema, tables):
             cursor.execute(statement)
 
 
@@ -289,7 +297,8 @@ def present(connection: BaseDatabaseWrapper = default_connection) -> set[tuple[s
 
 def before_migrate(*, using: str, plan: Iterable[tuple[Any, bool]] = (), **kwargs: object) -> None:
     """Receiver of pre_migrate: out of the way while tables of ours are changed."""
-    if any(migration.app_label == "flows" for migration, _ in plan):
+    guarded = {rule.table.partition("_")[0] for rule in _rules(connections[using].vendor)}
+    if any(migration.app_label in guarded for migration, _ in plan):
         remove(connections[using])
 
 
@@ -299,7 +308,7 @@ def after_migrate(*, using: str, **kwargs: object) -> None:
 
 
 def _rules(vendor: str) -> list[Rule]:
-    return [rule for rule in RULES if rule.only in ("", vendor)]
+    return [rule for rule in (*RULES, *_registered) if rule.only in ("", vendor)]
 
 
 def _truncate_name(table: str) -> str:
@@ -322,8 +331,10 @@ def _drop(cursor: Any, connection: BaseDatabaseWrapper, triggers: Iterable[tuple
             cursor.execute(f"DROP FUNCTION IF EXISTS {trigger}()")
 
 
-def _statements(vendor: str, schema: str) -> Iterator[str]:
+def _statements(vendor: str, schema: str, tables: set[str]) -> Iterator[str]:
     for rule in _rules(vendor):
+        if rule.table not in tables:
+            continue
         if vendor == "sqlite":
             yield _sqlite(rule)
         else:

@@ -6,8 +6,10 @@ class IntegrationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from flows import outside
+        from flows import outside, triggers
         from integrations.catalog import RealCatalog
         from integrations.door import RealDoor
+        from integrations.triggers import rules
 
         outside.register(door=RealDoor, catalog=RealCatalog)
+        triggers.register(rules())
