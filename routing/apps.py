@@ -6,7 +6,9 @@ class RoutingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from flows import entries
+        from flows import entries, triggers
         from routing.routes import routes_into
+        from routing.triggers import RULES
 
         entries.register_routes(routes_into)
+        triggers.register(RULES)

@@ -23,13 +23,14 @@ ABILITY = {
     Environment.SANDBOX: "manage sandbox routes",
 }
 
-CHANGEABLE = frozenset(
+GIVEN = frozenset(
     {"name", "step", "method", "allow", "is_async", "environment", "deadline_seconds", "rate_per_minute", "is_active"}
 )
+"""Its environment is given once: a partner's address never begins to answer with a draft. The rest can be changed."""
 
 
 def create_route(flow: Flow, *, by: User, **values: Any) -> Route:
-    """A new route into `flow`; `values` as in CHANGEABLE. Without a `step` it enters at the start.
+    """A new route into `flow`; `values` as in GIVEN. Without a `step` it enters at the start.
 
     Raises PermissionDenied, ValidationError.
     """
@@ -45,6 +46,10 @@ def create_route(flow: Flow, *, by: User, **values: Any) -> Route:
 def change_route(route: Route, *, by: User, **values: Any) -> Route:
     """Change a route; it holds on the next request. Raises PermissionDenied, ValidationError."""
     _require(by, route)
+    if values.get("environment", route.environment) != route.environment:
+        raise ValidationError(
+            {"environment": f"A route stays in its environment, here {route.environment}. Make another route."}
+        )
     return _save(route, values, by)
 
 
@@ -74,7 +79,7 @@ def routes_into(flow: Flow) -> list[tuple[int, bool, str]]:
 
 def _save(route: Route, values: dict[str, Any], by: User) -> Route:
     """Under the entity's turn, so that no deployment takes away a step while a route to it is being saved."""
-    unknown = values.keys() - CHANGEABLE
+    unknown = values.keys() - GIVEN
     if unknown:
         raise TypeError(f"A route has no {', '.join(sorted(unknown))} to change.")
     for name, value in values.items():

@@ -19,18 +19,18 @@ from routing.admin.tokens import TokenForm, TokenViews, tokens_shown
 from routing.channels import why_no_routes
 from routing.models import Channel, Route
 from routing.partner import link_to
-from routing.routes import ABILITY, CHANGEABLE, change_route, create_route, remove_route, url_of
+from routing.routes import ABILITY, GIVEN, change_route, create_route, remove_route, url_of
 
 
 class RouteForm(RulesForm):
     class Meta:
-        fields = ("flow", *sorted(CHANGEABLE))
+        fields = ("flow", *sorted(GIVEN))
         widgets = {"allow": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField cf-json"})}
         help_texts = {
             "flow": "A Dynamic API flow. In production its deployed version answers, in the sandbox its saved draft.",
             "name": "For people, and the heading of the partner's page.",
             "step": "The number of the node at which requests enter; 1 is the start.",
-            "environment": "Production takes an Approver, sandbox a Builder.",
+            "environment": "Production takes an Approver, sandbox a Builder. It stays as it is.",
             "allow": "Who may call: addresses and networks, separated by semicolons, like 203.0.113.7; 198.51.100.0/24;"
             " 2001:db8::/32. Empty: nobody. Everybody: 0.0.0.0/0; ::/0",
             "is_async": "Answer 202 at once and do the work afterwards; the caller asks the status URL.",
@@ -41,7 +41,7 @@ class RouteForm(RulesForm):
 
     def write(self) -> Route:
         typed = self.cleaned_data
-        values = {name: typed[name] for name in CHANGEABLE if name in typed}
+        values = {name: typed[name] for name in GIVEN if name in typed}
         if self.instance.pk and not self.instance._state.adding:
             return change_route(
                 Route.objects.select_related("flow", "entity").get(pk=self.instance.pk), by=self.by, **values
@@ -95,7 +95,7 @@ class RoutePage(TokenViews):
     # --- Forms ---------------------------------------------------------------------------------------------------
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("flow",) if obj else ()
+        return ("flow", "environment") if obj else ()
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_foreignkey(db_field, request, form_class=OwnedChoice, **kwargs)

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from flows.drafts import import_file
 from flows.engine.strictjson import dumps
 from flows.entries import routes_into
+from flows.members import grant
 from flows.models import Role
 from routing.channels import onboard, why_no_routes
 from routing.models import Channel, Route, Token
@@ -110,12 +112,26 @@ def test_production_routes_take_an_approver_and_sandbox_routes_a_builder(flow, n
     assert Token.objects.filter(revoked_at=None).count() == (0 if name in allowed else 1)
 
 
-def test_a_sandbox_route_becomes_a_production_route_by_somebody_who_may_both(flow):
-    route = create_route(flow, by=person("builder"), environment="sandbox")
-    for name in "builder", "approver":
-        with pytest.raises(PermissionDenied):
-            change_route(Route.objects.get(pk=route.pk), by=person(name), environment="production")
-    assert Route.objects.get(pk=route.pk).environment == "sandbox"
+@pytest.mark.parametrize(
+    ("name", "environment", "another"), [("builder", "sandbox", "production"), ("approver", "production", "sandbox")]
+)
+def test_a_route_keeps_its_environment(flow, name, environment, another):
+    """A partner's address never begins to answer with a draft that nobody approved."""
+    route = create_route(flow, by=person(name), environment=environment)
+    grant(flow.entity, person(name), "builder" if name == "approver" else "approver", by=person("owner"))
+    with pytest.raises(ValidationError, match="Make another route"):
+        change_route(route, by=person(name), environment=another)
+    assert Route.objects.get(pk=route.pk).environment == environment
+    change_route(Route.objects.get(pk=route.pk), by=person(name), environment=environment, name="the same")
+
+
+def test_the_database_keeps_a_route_where_it_is(flow):
+    route = create_route(flow, by=person("approver"))
+    other = make_flow(flow.entity, slug="other")
+    elsewhere = make_entity("elsewhere")
+    for values in ({"environment": "sandbox"}, {"flow": other}, {"entity": elsewhere}, {"id": "guessed"}):
+        with pytest.raises(IntegrityError, match="of a route never change"), transaction.atomic():
+            Route.objects.filter(pk=route.pk).update(**values)
 
 
 @pytest.mark.parametrize(
