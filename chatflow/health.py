@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from redis import Redis, RedisError
 
 from flows.models import Heartbeat
 from routing.dispatcher import NAME as DISPATCHER
+from routing.problem import Answer
 
 DISPATCHER_SILENT_SECONDS = 15
 """It is seen once a second; another one takes over after ten."""
@@ -35,11 +37,12 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 @never_cache
-def readyz(request: HttpRequest) -> JsonResponse:
+def readyz(request: HttpRequest) -> Answer:
     """200 when every part works, else 503; the body names each part."""
     parts = {name: look() for name, look in PARTS.items()}
     ready = all(part["ok"] for part in parts.values())
-    return JsonResponse({"status": "ok" if ready else "not ready", **parts}, status=200 if ready else 503)
+    body = json.dumps({"status": "ok" if ready else "not ready", **parts})
+    return Answer(body, status=200 if ready else 503, content_type="application/json")
 
 
 def database() -> Part:

@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 from chatflow.health import dispatcher_age_seconds
 from flows.models import Run, RunState
 from routing import allowlist, caller
+from routing.problem import Problem, response
 
 UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.IN_DOUBT)
 
@@ -74,14 +75,14 @@ class FromDatabase(Collector):
 def metrics(request: HttpRequest) -> HttpResponse:
     """For the addresses in METRICS_ALLOWED alone."""
     if not allowlist.parse(settings.METRICS_ALLOWED).admits(caller.of(request.META).address):
-        return HttpResponse("This address isn't in METRICS_ALLOWED.\n", status=403, content_type="text/plain")
+        return response(Problem("address_refused", "This address isn't in METRICS_ALLOWED."))
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     registry.register(FromDatabase())
     try:
         return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
     except DatabaseError:
-        return HttpResponse("The database doesn't answer.\n", status=503, content_type="text/plain")
+        return response(Problem("unavailable", "The database doesn't answer."))
 
 
 def _unfinished() -> dict[str, int]:

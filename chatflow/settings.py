@@ -73,8 +73,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "chatflow.metrics.CountAnswers",
     "chatflow.logs.RequestLog",
-    "chatflow.health.Probes",
     "routing.errors.ProblemDocuments",
+    "chatflow.health.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -128,6 +128,8 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'chatflow.sqlite3'}")}
 _DATABASE = DATABASES["default"]
 if _DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    # Kept open: to open it anew and set it up costs more than most requests. A file has no server to go away.
+    _DATABASE["CONN_MAX_AGE"] = None
     # IMMEDIATE: a transaction that reads and then writes would fail at once, whatever the time-out, if another wrote in
     # between. FULL: NORMAL can lose the last commits when the power goes.
     _DATABASE["OPTIONS"] = {

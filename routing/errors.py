@@ -1,4 +1,4 @@
-"""Django's and DRF's own errors as problem documents, so that nothing under /dynamic/ is ever HTML or a trace."""
+"""Django's and DRF's own errors as problem documents, so that no program that calls us ever gets HTML or a trace."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from rest_framework.request import Request
 
 from routing.problem import Answer, Problem, response
 
-OURS = ("/dynamic", "/problems")
-"""Paths whose answers are read by programs."""
+FOR_PROGRAMS = ("dynamic", "problems", "healthz", "readyz", "metrics")
+"""How paths begin whose answers are read by programs, however many slashes and capitals somebody put there."""
 
 _BY_CLASS: list[tuple[type[Exception], str]] = [
     (Http404, "not_found"),
@@ -94,9 +94,17 @@ class ProblemDocuments:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         answer = self.get_response(request)
-        if isinstance(answer, Answer) or answer.status_code < 400 or not request.path_info.startswith(OURS):
+        if isinstance(answer, Answer) or answer.status_code < 400 or not _by_a_program(request):
             return answer
         return response(_replacing(request, answer))
+
+
+def _by_a_program(request: HttpRequest) -> bool:
+    """Of a partner's pages people read the one, and only ever read it."""
+    path = request.path_info.strip("/").lower()
+    if path.startswith("partner/"):
+        return path.endswith("/openapi.json") or request.method not in {"GET", "HEAD"}
+    return path.startswith(FOR_PROGRAMS)
 
 
 def _replacing(request: HttpRequest, other: HttpResponseBase) -> Problem:

@@ -59,7 +59,8 @@ def test_a_silent_dispatcher_is_named_with_its_age(client: Client, settings: Set
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_health_is_only_read(client: Client, path: str) -> None:
-    assert client.post(path).status_code == 405
+    answer = client.post(path)
+    assert (answer.status_code, answer["Content-Type"]) == (405, "application/problem+json")
 
 
 def test_a_probe_by_plain_http_is_not_sent_to_https(client: Client, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -25,7 +26,9 @@ def value(found: list[str], series: str) -> float:
 
 
 def test_only_named_addresses_may_read_them(client: Client) -> None:
-    assert client.get("/metrics", REMOTE_ADDR="203.0.113.7").status_code == 403
+    refused = client.get("/metrics", REMOTE_ADDR="203.0.113.7")
+    assert (refused.status_code, refused["Content-Type"]) == (403, "application/problem+json")
+    assert "METRICS_ALLOWED" in json.loads(refused.content)["detail"]
     assert client.get("/metrics", REMOTE_ADDR="203.0.113.7", HTTP_X_FORWARDED_FOR="127.0.0.1").status_code == 403
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 200
 

@@ -129,12 +129,23 @@ def test_nobody_negotiates(client, address, headers):
         ("/dynamic", 404, "not_found"),
         ("/dynamic/%ff%00", 404, "not_found"),
         ("/problems/nonsense", 404, "not_found"),
+        ("/%2Fdynamic/drf/problem", 404, "not_found"),
+        ("/Dynamic/drf/problem", 404, "not_found"),
+        ("/partner/made-up/openapi.json", 404, "not_found"),
+        ("/Healthz/", 404, "not_found"),
     ],
 )
 def test_what_django_answers_is_a_problem_document(client, address, status, code):
     answer = client.get(address)
     found = json.loads(answer.content)
     assert (answer.status_code, found["status"], found["code"]) == (status, status, code)
+
+
+@pytest.mark.parametrize("address", ["/partner/made-up/", "/partner/made-up/openapi.json", "/problems"])
+def test_a_wrong_method_beside_the_door_is_a_problem(client, address):
+    answer = client.post(address)
+    document(answer, 405, "method_not_allowed")
+    assert answer["Allow"] == "GET, HEAD"
 
 
 def test_an_unknown_host_is_a_problem(client):
