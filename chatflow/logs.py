@@ -5,12 +5,16 @@ A body, a token, a query string or a secret never gets into a log: a line says w
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import structlog
 from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
 from structlog.typing import Processor
+
+MAX_TOLD = 200
+"""Characters of what somebody outside made up, in one line."""
 
 _EVERY_LINE: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -25,7 +29,21 @@ class RequestLog(RequestMiddleware):
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        return f"{request.method} {request.path}"
+        return f"{request.method} {request.path[:MAX_TOLD]}"
+
+
+_ANYBODYS = ("DisallowedHost", "RequestDataTooBig", "SuspiciousOperation", "TooManyFieldsSent", "TooManyFilesSent")
+"""Refusals of Django that anybody can bring about, without a token or a password."""
+
+
+class Brief(logging.Filter):
+    """A warning of one short line in place of an error with its trace: nobody outside may fill the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg, record.args = record.getMessage()[:MAX_TOLD], None
+        record.exc_info = record.exc_text = None
+        return True
 
 
 def configure() -> None:
@@ -57,12 +75,14 @@ def dictionary(*, readable: bool, level: str) -> dict[str, Any]:
                 "foreign_pre_chain": _EVERY_LINE,
             }
         },
+        "filters": {"brief": {"()": Brief}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # RequestLog writes its own line for each of these.
             "django.request": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
+            **{f"django.security.{name}": {"filters": ["brief"]} for name in _ANYBODYS},
             # Otherwise Celery prints a task's arguments.
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

@@ -55,7 +55,7 @@ class Door(APIView):
 
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, Problem):
-            seen = {name: self.request.META.get(name) for name in ("REMOTE_ADDR", "HTTP_X_FORWARDED_FOR")}
+            seen = {name: self.request.META.get(name, "")[:200] for name in ("REMOTE_ADDR", "HTTP_X_FORWARDED_FOR")}
             log.info("Refused with %s: %s %s", exc.code, exc.detail, seen)
         return super().handle_exception(exc)
 

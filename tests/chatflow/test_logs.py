@@ -68,3 +68,12 @@ def test_a_bug_is_logged_with_its_trace(written: io.StringIO) -> None:
         logging.getLogger("flows").exception("It broke.")
     (entry,) = entries(written)
     assert "ValueError: boom" in entry["exception"]
+
+
+def test_an_unknown_host_is_one_short_warning(written: io.StringIO, client: Client) -> None:
+    client.get("/dynamic/x" + "y" * 5000, headers={"Host": 'evil"<' + "x" * 5000})
+    for entry in entries(written):
+        assert entry["level"] in ("info", "warning")
+        assert "exception" not in entry
+    assert "Invalid HTTP_HOST header" in written.getvalue()
+    assert max(len(line) for line in written.getvalue().splitlines()) < 600
