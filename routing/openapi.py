@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 
+from flows.engine.strictjson import dumps
 from flows.nodes.start import Start
 from routing.models import Route
 from routing.problem import MEDIA_TYPE, PROBLEMS
@@ -56,66 +57,86 @@ def _operation(route: Route, start: Start | None) -> dict[str, Any]:
         content[FORM] = {"schema": {"type": "object"}}
         operation["requestBody"] = {"required": bool(start and start.payload_schema), "content": content}
     else:
-        operation["parameters"] += _query_parameters(start)
+        operation["parameters"] += _query_parameters(route, start)
     return operation
 
 
 def _payload_schema(route: Route, start: Start | None) -> dict[str, Any]:
     """With an `$id`, references like #/$defs/line stay within the schema, as they are meant."""
     schema = (start.payload_schema if start else None) or {}
-    return {"$id": f"urn:chatflow:{route.pk}:payload", **schema}
+    return {"$id": _payload_id(route), **schema}
 
 
-def _query_parameters(start: Start | None) -> list[dict[str, Any]]:
+def _payload_id(route: Route) -> str:
+    return f"urn:chatflow:{route.pk}:payload"
+
+
+def _query_parameters(route: Route, start: Start | None) -> list[dict[str, Any]]:
     schema = (start.payload_schema if start else None) or {}
     required = schema.get("required", [])
     sample = start.sample if start and isinstance(start.sample, dict) else {}
     found = []
-    for name in schema.get("properties", {}):
-        pointer = name.replace("~", "~0").replace("/", "~1")
-        reference = {"$ref": f"#/components/schemas/Payload/properties/{quote(pointer, safe='')}"}
-        parameter = {"name": name, "in": "query", "required": name in required, "schema": reference}
+    for name, its_schema in schema.get("properties", {}).items():
+        parameter = {"name": name, "in": "query", "required": name in required}
+        parameter["schema"] = _in_payload(route, name) if '"$ref"' in dumps(its_schema) else its_schema
         found.append(parameter | ({"example": sample[name]} if name in sample else {}))
     return found
+
+
+def _in_payload(route: Route, name: str) -> dict[str, Any]:
+    """The schema of a property by the `$id` of the payload's: what it refers to in turn is there."""
+    pointer = name.replace("~", "~0").replace("/", "~1")
+    return {"$ref": f"{_payload_id(route)}#/properties/{quote(pointer, safe='')}"}
 
 
 def _answers(route: Route) -> dict[str, Any]:
     accepted = {
         "description": "Accepted: the run goes on, and the status URL tells what becomes of it.",
-        "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}, **_RUN_HEADER},
+        "headers": _headers("Location", "X-Run-Id", "Idempotent-Replayed"),
         "content": {JSON: {"schema": {"$ref": "#/components/schemas/Accepted"}}},
     }
     if route.is_async:
         return {"202": accepted}
-    answer = {"description": "The answer of the flow, which may have another status too.", "headers": _RUN_HEADER}
-    return {"200": answer | {"content": {JSON: {}}}, "202": accepted}
+    answer = {
+        "description": "The answer of the flow, which may have another status too.",
+        "headers": _headers("X-Run-Id", "Idempotent-Replayed"),
+        "content": {JSON: {}},
+    }
+    return {"200": answer, "202": accepted}
 
 
 def _refusals(codes: Any) -> dict[str, Any]:
     by_status: dict[str, list[str]] = {}
     for code in codes:
         by_status.setdefault(str(PROBLEMS[code].status), []).append(code)
-    return {
-        status: {
-            "description": " ".join(f"`{code}`: {PROBLEMS[code].title}." for code in names),
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for status, names in sorted(by_status.items())
+    return {status: _refusal(status, names) for status, names in sorted(by_status.items())}
+
+
+def _refusal(status: str, codes: list[str]) -> dict[str, Any]:
+    found = {
+        "description": " ".join(f"`{code}`: {PROBLEMS[code].title}." for code in codes),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+    headers = [*_HEADERS_OF_STATUS.get(status, ()), *(_OF_A_RUN if _OF_RUNS & set(codes) else ())]
+    return found | ({"headers": _headers(*headers)} if headers else {})
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: _HEADERS[name] for name in names}
 
 
 def _status_operation() -> dict[str, Any]:
     run_id = {"name": "run_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
-    refused = ("run_not_found", "address_refused", "method_not_allowed", "token_required", "token_refused")
     found = {
         "description": "How far the run is.",
+        "headers": _headers("X-Run-Id"),
         "content": {JSON: {"schema": {"$ref": "#/components/schemas/RunStatus"}}},
     }
     return {
         "operationId": "status",
         "summary": "What became of a run",
         "parameters": [run_id],
-        "responses": {"200": found, **_refusals(refused)},
+        "responses": {"200": found, **_refusals(_STATUS_REFUSED)},
     }
 
 
@@ -126,7 +147,38 @@ def _object(required: str, **properties: Any) -> dict[str, Any]:
 _TEXT = {"type": "string"}
 _URL = {"type": "string", "format": "uri"}
 _TIME = {"type": ["string", "null"], "format": "date-time"}
-_RUN_HEADER = {"X-Run-Id": {"schema": {"type": "string", "format": "uuid"}}}
+_HEADERS: dict[str, dict[str, Any]] = {
+    "Allow": {"description": "The method to use.", "schema": _TEXT},
+    "Idempotent-Replayed": {"description": "The answer was given before.", "schema": {"const": "true"}},
+    "Location": {"description": "The status URL.", "schema": _URL},
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+    "WWW-Authenticate": {"description": "How to send the token.", "schema": _TEXT},
+    "X-Run-Id": {"description": "The run.", "schema": {"type": "string", "format": "uuid"}},
+}
+_HEADERS_OF_STATUS = {
+    "401": ("WWW-Authenticate",),
+    "405": ("Allow",),
+    "409": ("Retry-After",),
+    "429": ("Retry-After",),
+    "503": ("Retry-After",),
+}
+_OF_RUNS = {"interrupted", "cancelled", "dead", "limit_reached", "CT04", "CT12", "CT21", "CT40", "CT51"}
+"""Problems of a run that failed."""
+
+_OF_A_RUN = ("X-Run-Id", "Idempotent-Replayed")
+_STATUS_REFUSED = (
+    "route_not_found",
+    "run_not_found",
+    "not_found",
+    "address_refused",
+    "method_not_allowed",
+    "token_required",
+    "token_refused",
+    "bad_host",
+    "bad_request",
+    "unavailable",
+    "server_error",
+)
 _PROBLEM = _object(
     "type title status detail code",
     type=_URL,

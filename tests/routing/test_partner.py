@@ -3,6 +3,7 @@
 import shlex
 
 import pytest
+import schemathesis
 from jsonschema import Draft202012Validator
 
 from flows.models import Content, Environment
@@ -78,6 +79,41 @@ def test_the_openapi_document_describes_the_call_and_every_refusal(route, client
     assert "status" in document["paths"][f"/dynamic/{route.pk}/runs/{{run_id}}"]["get"]["operationId"]
 
 
+def test_the_openapi_document_names_the_headers_of_answers_and_refusals(route, client):
+    paths = client.get(path(route, "openapi.json")).json()["paths"]
+    call = paths[f"/dynamic/{route.pk}"]["post"]["responses"]
+    status = paths[f"/dynamic/{route.pk}/runs/{{run_id}}"]["get"]["responses"]
+    assert {code: set(answer["headers"]) for code, answer in call.items() if "headers" in answer} == {
+        "200": {"X-Run-Id", "Idempotent-Replayed"},
+        "202": {"X-Run-Id", "Idempotent-Replayed", "Location"},
+        "401": {"WWW-Authenticate"},
+        "405": {"Allow"},
+        "409": {"Retry-After", "X-Run-Id", "Idempotent-Replayed"},
+        "429": {"Retry-After"},
+        "500": {"X-Run-Id", "Idempotent-Replayed"},
+        "502": {"X-Run-Id", "Idempotent-Replayed"},
+        "503": {"Retry-After", "X-Run-Id", "Idempotent-Replayed"},
+        "504": {"X-Run-Id", "Idempotent-Replayed"},
+    }
+    assert set(status) == {"200", "400", "401", "403", "404", "405", "500", "503"}
+    assert {code: set(answer["headers"]) for code, answer in status.items() if "headers" in answer} == {
+        "200": {"X-Run-Id"},
+        "401": {"WWW-Authenticate"},
+        "405": {"Allow"},
+        "503": {"Retry-After"},
+    }
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_tool_that_reads_openapi_finds_both_operations(route, client, method):
+    change_route(route, by=person("approver"), method=method)
+    document = client.get(path(route, "openapi.json")).json()
+    found = schemathesis.openapi.from_dict(document)
+    found.validate()
+    operations = [result.ok() for result in found.get_all_operations()]
+    assert {operation.definition.raw["operationId"] for operation in operations} == {"call", "status"}
+
+
 def test_every_reference_of_the_document_leads_somewhere(route, client):
     document = client.get(path(route, "openapi.json")).json()
 
@@ -104,6 +140,8 @@ def test_a_get_route_takes_its_payload_from_the_query(route, client):
     assert "requestBody" not in operation
     parameters = {each["name"]: each for each in operation["parameters"]}
     assert (parameters["lines"]["required"], parameters["note"]["in"]) == (True, "query")
+    assert parameters["lines"]["schema"] == {"$ref": f"urn:chatflow:{route.pk}:payload#/properties/lines"}
+    assert parameters["note"]["schema"] == {"type": "string"}
 
 
 def test_an_asynchronous_route_answers_202_only(route, client):
