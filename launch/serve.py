@@ -123,8 +123,9 @@ def children(env: dict[str, str], port: int, data: Path) -> list[Child]:
         "--without-gossip",
         "--without-mingle",
     ]
-    granian = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
-    granian += ["--blocking-threads", "16", "--respawn-failed-workers", "--workers-kill-timeout", "35"]
+    granian = ["-m", "granian", "--interface", "wsgi", "--http", "1", "--workers", "2"]
+    granian += ["--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "16"]
+    granian += ["--respawn-failed-workers", "--workers-kill-timeout", "35"]
     commands = {
         "dispatcher": ["manage.py", "dispatcher"],
         "worker": [*celery, "--loglevel", "INFO"],
