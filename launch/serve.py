@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import socket
 import subprocess
 import urllib.error
@@ -18,15 +17,17 @@ from launch.place import HERE, PYTHON, Refusal, say
 from launch.supervisor import Child, Supervisor
 
 READY_SECONDS = 90
+SECRET_FILES = ("secret_key", "chatflow_keys", "start.env", "chatflow.sqlite3")
 
 
 def serve(port: int, data: Path) -> None:
     refuse_taken_port(port)
+    make_room(data)
     install("requirements.txt")
     with alone_in(data):
         url = f"http://127.0.0.1:{port}"
         env = environment(url, data)
-        shutil.rmtree(data / "metrics", ignore_errors=True)  # counters of processes that are gone
+        forget_counters(data)
         manage(env, "migrate", "--verbosity", "0")
         keep_for_manage(env, data)
         demo = manage(env, "demo") if env["DEBUG"] not in ("0", "False", "false") else ""
@@ -62,23 +63,52 @@ def refuse_taken_port(port: int) -> None:
         except OSError as error:
             raise Refusal(
                 f"Port {port} can't be used ({error.strerror}). Stop what listens there,"
-                f" or choose another: python3 start.py --port {port + 1 if port < 65535 else 8000}"
+                f" or choose another: python3 start.py --port {port + 1 if 1024 <= port < 65535 else 8000}"
             ) from error
+
+
+def make_room(data: Path) -> None:
+    """Makes the data directory, for its owner alone. One that is there already keeps its mode: it may be shared."""
+    try:
+        if not data.exists():
+            data.mkdir(parents=True)
+            data.chmod(0o700)
+        (data / "logs").mkdir(exist_ok=True)
+        (data / "start.lock").touch()
+    except OSError as error:
+        raise Refusal(
+            f"{data} can't hold the data ({error.strerror}). Choose a folder that can be written: --data DIR"
+        ) from error
 
 
 @contextlib.contextmanager
 def alone_in(data: Path) -> Iterator[None]:
-    """Holds the data directory: two servers on one would take each other's place."""
-    (data / "logs").mkdir(parents=True, exist_ok=True)
-    data.chmod(0o700)  # it holds secrets
-    with (data / "start.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise Refusal(
-                f"Another start.py is serving {data}. Stop it, or choose another place: --data DIR"
-            ) from error
-        yield
+    """Holds the data directory: two servers on one would take each other's place. New files are the owner's alone."""
+    before = os.umask(0o077)
+    try:
+        with (data / "start.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise Refusal(
+                    f"Another start.py is serving {data}. Stop it, or choose another place: --data DIR"
+                ) from error
+            tighten_secrets(data)
+            yield
+    finally:
+        os.umask(before)
+
+
+def tighten_secrets(data: Path) -> None:
+    for name in SECRET_FILES:
+        if (data / name).is_file():
+            (data / name).chmod(0o600)
+
+
+def forget_counters(data: Path) -> None:
+    """Of web processes that are gone; whatever else lies there isn't ours."""
+    for file in (data / "metrics").glob("counter_*.db"):
+        file.unlink()
 
 
 def environment(url: str, data: Path) -> dict[str, str]:

@@ -113,8 +113,36 @@ def test_an_older_python_is_told_so_in_one_line() -> None:
 
 
 def test_two_servers_do_not_share_a_data_directory(tmp_path: Path) -> None:
+    serve.make_room(tmp_path)
     with serve.alone_in(tmp_path), pytest.raises(Refusal, match="--data DIR"), serve.alone_in(tmp_path):
         pass
+
+
+def test_a_folder_that_was_there_keeps_its_mode_and_what_lies_in_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "metrics").mkdir()
+    for name in ("notes.txt", "counter_12.db"):
+        (tmp_path / "metrics" / name).touch()
+    (tmp_path / "secret_key").touch(mode=0o644)
+    serve.make_room(tmp_path)
+    with serve.alone_in(tmp_path):
+        serve.forget_counters(tmp_path)
+        (tmp_path / "chatflow.sqlite3").touch()
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert [file.name for file in (tmp_path / "metrics").iterdir()] == ["notes.txt"]
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("secret_key", "chatflow.sqlite3")} == {0o600}
+
+
+def test_a_folder_that_it_makes_is_its_owners_alone(tmp_path: Path) -> None:
+    serve.make_room(tmp_path / "new" / "data")
+    assert (tmp_path / "new" / "data").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("below", ["", "more"])
+def test_a_file_in_the_place_of_the_folder_is_refused_in_one_line(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refusal, match=r"can't hold the data .*--data DIR$"):
+        serve.make_room(tmp_path / "file" / below)
 
 
 # --- What it installs ------------------------------------------------------------------------------------------------
