@@ -29,7 +29,9 @@ def revoke(membership: Membership, *, by: User) -> None:
     with transaction.atomic():
         owners = Membership.objects.select_for_update().filter(entity=membership.entity, role=Role.OWNER)
         if membership.role == Role.OWNER and owners.count() == 1:
-            raise PermissionDenied(f"{membership.user} is the only owner of {membership.entity}; make another one first.")
+            raise PermissionDenied(
+                f"{membership.user} is the only owner of {membership.entity}; make another one first."
+            )
         membership.delete()
 
 
