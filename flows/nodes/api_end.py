@@ -13,6 +13,9 @@ from flows.engine.loop import Run
 from flows.engine.node import End, Finding, Node, Pair, Value, register
 from flows.engine.values import to_text
 
+WITHOUT_BODY = frozenset((204, 205, 304))
+"""Statuses whose answers have no body (RFC 9110)."""
+
 
 @register
 class ApiEnd(Node):
@@ -41,4 +44,7 @@ class ApiEnd(Node):
         return End(self.status, headers, self.body)
 
     def findings(self) -> Iterator[Finding]:
-        return header_findings(self.headers, REFUSED_IN_ANSWERS)
+        yield from header_findings(self.headers, REFUSED_IN_ANSWERS)
+        if self.status in WITHOUT_BODY and self.body is not None:
+            message = f"An answer with the status {self.status} has no body, so this one is left out."
+            yield Finding("body_not_sent", message, "Take the body out, or choose another status.", "warning")

@@ -139,6 +139,13 @@ class ApiIntegration(Node):
                     f"The outcome {outcome.exit} waits for {to_text(outcome.value)!r}, which is no response code.",
                     "Write a code like 404 or 2xx, or let an element of the answer decide on the endpoint.",
                 )
+        if self.body is not None and definition.get("method") == "GET":
+            yield Finding(
+                "body_not_sent",
+                "A GET call has no body, and this step sets one.",
+                f"Take the body out of this step, or let the endpoint {self.endpoint} use POST.",
+                "warning" if isinstance(self.body, str) and "{{" in self.body else "error",  # it may turn out null
+            )
 
 
 def is_code(wanted: JSON, code: int) -> bool:
