@@ -72,18 +72,21 @@ class RealCatalog:
         ]
 
     def _jumps(self, source: Source, slug: str) -> Iterable[Entry]:
-        variables = self._brought_by(source.slug)
-        return [Entry(step, source.by, variables, source.production) for to, step in source.jumps if to == slug]
+        through = self._through(source.slug)
+        variables = frozenset(name for each in self._sources if each.slug in through for name in each.variables)
+        return [
+            Entry(step, source.by, variables, source.production, through) for to, step in source.jumps if to == slug
+        ]
 
-    def _brought_by(self, slug: str) -> frozenset[str]:
-        """Variables that a run may hold when it leaves that flow: its own, and those of flows that it was entered from."""
+    def _through(self, slug: str) -> frozenset[str]:
+        """Flows that a run may have been in when it leaves that flow: itself, and those that it was entered from."""
         seen: set[str] = set()
         pending = [slug]
         while pending:
             here = pending.pop()
             seen.add(here)
             pending += {s.slug for s in self._sources if s.slug not in seen and any(to == here for to, _ in s.jumps)}
-        return frozenset(name for source in self._sources if source.slug in seen for name in source.variables)
+        return frozenset(seen)
 
     @property
     def _flows(self) -> QuerySet[Flow]:
@@ -91,16 +94,14 @@ class RealCatalog:
 
     @cached_property
     def _sources(self) -> list[Source]:
-        """What is deployed, and in the sandbox the drafts too."""
+        """What is deployed, and the drafts: flows that jump to each other could never be submitted otherwise."""
         versions = Version.objects.filter(flow__in=self._flows, status=Status.DEPLOYED)
         sources = [
             _source(version.flow.slug, _nodes_of(version), f"flow {version.flow.slug}, deployed", production=True)
             for version in versions.select_related("flow", "content").order_by("flow__slug")
         ]
-        if self.environment == Environment.SANDBOX:
-            drafts = self._flows.order_by("slug")
-            sources += [_source(flow.slug, loads(flow.draft), f"the draft of flow {flow.slug}") for flow in drafts]
-        return sources
+        drafts = self._flows.order_by("slug")
+        return sources + [_source(flow.slug, loads(flow.draft), f"the draft of flow {flow.slug}") for flow in drafts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,12 +70,16 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A step of a flow that something enters at: a route, or a jump of another flow that brings `variables` along."""
+    """A step of a flow that something enters at: a route, or a jump of another flow that brings `variables` along.
+
+    `through` are the slugs of flows that a run may come through before it enters here; none for a route.
+    """
 
     step: int
     by: str
     variables: frozenset[str] = frozenset()
     production: bool = False
+    through: frozenset[str] = frozenset()
 
 
 class Catalog(Protocol):

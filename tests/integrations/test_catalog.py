@@ -181,10 +181,11 @@ def test_entries_are_the_routes_and_the_jumps_of_other_flows_with_their_variable
     source = make_flow(entity, "source", node(1, next=jump("target", 3)))
     deploy(source, node(1, next=2), sets(2, "customer", "total", yes=jump("target", 4), no=jump("elsewhere", 9)))
     by_routes = [Entry(1, "route abc", production=True), Entry(2, "sandbox route def")]
-    live = Entry(4, "flow source, deployed", frozenset({"customer", "total"}), production=True)
-    assert RealCatalog(entity, "production").entries("target") == [*by_routes, live]
-    drafted = Entry(3, "the draft of flow source", frozenset({"customer", "total"}))
-    assert RealCatalog(entity, "sandbox").entries("target") == [*by_routes, live, drafted]
+    brought, through = frozenset({"customer", "total"}), frozenset({"source"})
+    live = Entry(4, "flow source, deployed", brought, production=True, through=through)
+    drafted = Entry(3, "the draft of flow source", brought, through=through)
+    for environment in ("production", "sandbox"):
+        assert RealCatalog(entity, environment).entries("target") == [*by_routes, live, drafted]
 
 
 def test_variables_come_along_over_several_jumps(entity):
@@ -193,6 +194,7 @@ def test_variables_come_along_over_several_jumps(entity):
     make_flow(entity, "first", sets(1, "early", yes=jump("middle", 1)))
     [entry] = RealCatalog(entity, "sandbox").entries("last")
     assert entry.variables == {"early", "in_between"}
+    assert entry.through == {"first", "middle"}
 
 
 def test_a_flow_that_jumps_to_itself_is_no_other_flow(entity):

@@ -72,6 +72,14 @@ class Ways:
                 found[name] = (*found.get(name, ()), number)
         return found
 
+    def leaving(self, number: int) -> frozenset[str]:
+        """The variables that may come along when a run leaves that node for another flow.
+
+        Those that other flows brought count wherever they entered: what leads there may lead round again.
+        """
+        bits = (self._before[number] | self._set_by(self._nodes[number])) & self._union(self.variables)
+        return self.brought | {name for name, bit in self._bits.items() if bits & bit}
+
     @cached_property
     def brought(self) -> frozenset[str]:
         """The variables that jumps from other flows bring along."""
@@ -97,7 +105,7 @@ class Ways:
             del waiting[number]
             node, bits = self._nodes[number], before[number] | sets[number]
             steps = [(target, bits) for target in self._next(node)]
-            steps += [(target, bits & carried) for target in self._jumps_back(node)]
+            steps += [(target, bits & carried) for target in (*self._jumps_back(node), *self._returns(node))]
             for target, brought in steps:
                 if brought & ~before[target]:
                     before[target] |= brought
@@ -120,6 +128,11 @@ class Ways:
     def _jumps_back(self, node: GraphNode) -> Iterator[int]:
         jumps = (target for target in node.exits.values() if isinstance(target, Jump))
         return (jump.step for jump in jumps if jump.flow == self._slug and jump.step in self._nodes)
+
+    def _returns(self, node: GraphNode) -> Iterator[int]:
+        """Where a run may come back into this flow after the node's jumps to others."""
+        out = {target.flow for target in node.exits.values() if isinstance(target, Jump)} - {self._slug}
+        return (entry.step for entry in self._entries if out & entry.through)
 
     def _leaves(self, node: GraphNode) -> bool:
         jumps = (target for target in node.exits.values() if isinstance(target, Jump))

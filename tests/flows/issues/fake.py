@@ -46,5 +46,6 @@ def catalog_of(raw: Mapping[str, Any]) -> FakeCatalog:
         for each in raw.get("definitions", [])
     ]
     flows = {slug: None if steps is None else frozenset(steps) for slug, steps in raw.get("flows", {}).items()}
-    coming = [Entry(**{**each, "variables": frozenset(each.get("variables", []))}) for each in raw.get("entries", [])]
+    sets = ("variables", "through")
+    coming = [Entry(**each | {key: frozenset(each.get(key, [])) for key in sets}) for each in raw.get("entries", [])]
     return FakeCatalog({(each.kind, each.name): each for each in definitions}, flows, tuple(coming))
