@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flows.engine.cases import StandIn
 from flows.engine.errors import NodeError
 from flows.engine.protocols import Answer, Call
-from flows.engine.strictjson import JSON
 
 
 class PretendDoor:
@@ -17,17 +17,16 @@ class PretendDoor:
     """
 
     def __init__(self, stand_ins: Mapping[str, Any] | None = None) -> None:
-        self.stand_ins = stand_ins or {}
+        self.stand_ins = {node: StandIn.model_validate(each) for node, each in (stand_ins or {}).items()}
         self.calls: list[Call] = []
 
     def call(self, call: Call, definitions: dict[str, dict[str, Any]]) -> Answer:
         """Keep the call in `calls` and give the stand-in's answer."""
         self.calls.append(call)
-        stand_in = self.stand_ins.get(call.node, {})
-        if "fails" in stand_in:
-            raise NodeError("The stand-in says that this call fails.", code=str(stand_in["fails"]))
-        data: JSON = stand_in.get("data", {})
-        return Answer(int(stand_in.get("code", 200)), dict(stand_in.get("headers", {})), data, pretended=True)
+        stand_in = self.stand_ins.get(call.node) or StandIn()
+        if stand_in.fails is not None:
+            raise NodeError("The stand-in says that this call fails.", code=stand_in.fails)
+        return Answer(stand_in.code, dict(stand_in.headers), stand_in.data, pretended=True)
 
     def key(self, definition: dict[str, Any]) -> bytes:
         """The public key where there is one, else material that is no secret: 32 bytes."""

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from flows.contributors import record_edit, take_turn
-from flows.engine.graph import NAME_PATTERN
+from flows.engine.records import NAME_PATTERN
 from flows.models import Entity
 from integrations.models import Definition
 from integrations.where_used import uses_of

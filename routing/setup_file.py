@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as WrongShape
 
 from flows.engine.errors import GraphRefused
-from flows.engine.graph import NAME_PATTERN, SLUG_PATTERN, place_of
+from flows.engine.records import NAME_PATTERN, SLUG_PATTERN, place_of, sentence
 from flows.engine.strictjson import loads
 from flows.members import grant, make_entity
 from flows.models import Entity, Environment, Membership, Role
@@ -125,9 +125,8 @@ def read_setup(text: str) -> SetupFile:
     try:
         return SetupFile.model_validate(loads(text))
     except WrongShape as error:
-        detail = error.errors(include_url=False, include_context=False)[0]
-        reason = {"missing": "is missing", "extra_forbidden": "is not a key we know"}.get(detail["type"], detail["msg"])
-        raise GraphRefused(place_of(detail["loc"], ""), reason) from None
+        detail = error.errors(include_url=False)[0]
+        raise GraphRefused(place_of(detail["loc"], ""), sentence(detail)) from None
 
 
 @transaction.atomic

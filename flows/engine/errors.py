@@ -35,7 +35,8 @@ class GraphRefused(FlowError):
     code = "file_refused"
 
     def __init__(self, place: str, reason: str, *, hint: str = "") -> None:
-        super().__init__(f"{place}: {reason}" if place else reason, hint=hint)
+        stop = "." if hint and not reason.endswith(".") else ""
+        super().__init__((f"{place}: {reason}" if place else reason) + stop, hint=hint)
         self.place = place
         self.reason = reason
 

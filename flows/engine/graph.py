@@ -11,16 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from flows.engine.cases import CaseRecord
 from flows.engine.errors import GraphRefused
 from flows.engine.limits import MAX_CONTENT_BYTES, MAX_NODE_NUMBER, MAX_NODES
 from flows.engine.node import EXIT_PATTERN, NODE_TYPES, Node
+from flows.engine.records import NAME_PATTERN, SLUG_PATTERN, Record, place_of, sentence
 from flows.engine.strictjson import JSON, dumps_bytes, loads
-
-NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
-SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 RESERVED = frozenset(
     [
@@ -48,10 +47,6 @@ RESERVED = frozenset(
 R = TypeVar("R", bound=BaseModel)
 
 
-class Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
 class Jump(Record):
     """A step of another flow."""
 
@@ -75,15 +70,6 @@ class NodeRecord(Record):
     exits: dict[ExitName, Annotated[int, Field(ge=1)] | Jump | None] = Field(
         default_factory=dict, description="Exit name to node number, step of another flow, or null (a placeholder)."
     )
-
-
-class CaseRecord(Record):
-    """A test case: the request, stand-ins for outside calls by node name, and the expected answer."""
-
-    name: str = Field(min_length=1, max_length=200)
-    request: dict[str, Any] = Field(default_factory=dict, description="`payload`, `query` and `headers`.")
-    stand_ins: dict[str, Any] = Field(default_factory=dict, description="Node name to the answer it gets.")
-    expected: dict[str, Any] = Field(default_factory=dict, description="`status`, `headers` and `body` to compare.")
 
 
 def _is_one(value: int) -> int:
@@ -162,7 +148,7 @@ def read_file(text: str | bytes) -> tuple[FlowFile, dict[str, Any], Graph]:
     file = _checked(FlowFile, raw, "")
     graph = _build(file.nodes, raw["nodes"])
     _check_numbers_kept(file, graph)
-    _check_case_names(file.cases)
+    _check_cases(file.cases, [node.name for node in graph.nodes.values()])
     return file, raw, graph
 
 
@@ -208,7 +194,7 @@ def _check_exit_names(type_name: str, settings: Mapping[str, Any], exits: Mappin
     for exit_name in exits:
         if exit_name not in known:
             hint = f"Its exits are: {', '.join(known)}." if known else "It has no exits: the flow ends there."
-            raise GraphRefused(f"{place}.exits.{exit_name}", f"a {type_name} node has no exit {exit_name!r}", hint=hint)
+            raise GraphRefused(f"{place}.exits.{exit_name}", f"{_a(type_name)} has no exit {exit_name!r}", hint=hint)
 
 
 def _check_exit_targets(records: Sequence[NodeRecord], nodes: Mapping[int, GraphNode]) -> None:
@@ -224,35 +210,39 @@ def _check_numbers_kept(file: FlowFile, graph: Graph) -> None:
         raise GraphRefused("last_number", f"{file.last_number} is below node {highest}; it is the highest ever given")
 
 
-def _check_case_names(cases: Sequence[CaseRecord]) -> None:
+def _check_cases(cases: Sequence[CaseRecord], nodes: Sequence[str]) -> None:
     seen: set[str] = set()
     for index, case in enumerate(cases):
         if case.name in seen:
             raise GraphRefused(f"cases[{index}].name", f"the case {case.name!r} is there twice")
         seen.add(case.name)
+        for name in case.stand_ins:
+            if name not in nodes:
+                hint = f"The nodes are: {', '.join(nodes[:20])}."
+                raise GraphRefused(f"cases[{index}].stand_ins.{name}", f"there is no node {name!r}", hint=hint)
 
 
 def _read_settings(type_name: str, settings: Mapping[str, Any], place: str) -> tuple[Node | None, tuple[Problem, ...]]:
     try:
         return NODE_TYPES[type_name].model_validate(settings), ()
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False)
+        details = error.errors(include_url=False)
         unknown = [detail for detail in details if detail["type"] == "extra_forbidden"]
         if unknown:
             loc = unknown[0]["loc"]
             known = _known(NODE_TYPES[type_name].model_fields) if len(loc) == 1 else ""
-            reason = f"a {type_name} node has no such setting"
+            reason = f"{_a(type_name)} has no such setting"
             raise GraphRefused(place_of(loc, place), reason, hint=known) from None
-        return None, tuple(Problem(place_of(detail["loc"], ""), _sentence(detail)) for detail in details)
+        return None, tuple(Problem(place_of(detail["loc"], ""), sentence(detail)) for detail in details)
 
 
 def _checked(model: type[R], raw: Any, place: str) -> R:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        detail = _telling(error.errors(include_url=False, include_context=False))
+        detail = _telling(error.errors(include_url=False))
         loc = [part for part in detail["loc"] if part not in _CHOICES]
-        raise GraphRefused(place_of(loc, place), _sentence(detail)) from None
+        raise GraphRefused(place_of(loc, place), sentence(detail)) from None
 
 
 _CHOICES = ("Jump", "constrained-int")
@@ -269,17 +259,9 @@ def _telling(details: Sequence[ErrorDetails]) -> ErrorDetails:
     )
 
 
-def place_of(loc: Sequence[str | int], prefix: str) -> str:
-    """A pydantic location as people write it: `nodes[2].exits.yes`."""
-    place = prefix
-    for part in loc:
-        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else part
-    return place
-
-
-def _sentence(detail: ErrorDetails) -> str:
-    plain = {"missing": "is missing", "extra_forbidden": "is not a key we know"}.get(detail["type"])
-    return plain or detail["msg"].replace("Input should", "should").replace("Value error, ", "")
+def _a(type_name: str) -> str:
+    """`an api_end node`."""
+    return f"{'an' if type_name[0] in 'aeiou' else 'a'} {type_name} node"
 
 
 def _known(names: Mapping[str, Any]) -> str:

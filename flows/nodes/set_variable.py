@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from flows.engine.graph import NAME_PATTERN
 from flows.engine.loop import Run
 from flows.engine.node import Finding, Node, Outcome, Settings, Value, register
+from flows.engine.records import NAME_PATTERN
 
 
 class Assignment(Settings):

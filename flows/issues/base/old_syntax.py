@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from flows.engine.graph import NAME_PATTERN, GraphNode
+from flows.engine.graph import GraphNode
+from flows.engine.records import NAME_PATTERN
 
 OLD = re.compile(r"\[\[\s*(?P<root>[A-Za-z_]\w*)(?P<rest>[^\[\]]*)\]\]")
 """One that holds no other."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 import flows.nodes  # noqa: F401
+from flows.engine.cases import Failure
 from flows.engine.errors import FlowError, GraphRefused
 from flows.engine.graph import Jump, read_file, read_graph
 from flows.engine.limits import MAX_CONTENT_BYTES, MAX_NODES
 from flows.engine.strictjson import dumps
+from integrations.outbound import FailureCode
 from tests.flows.driving import node
 
 pytestmark = pytest.mark.pure
@@ -47,22 +49,25 @@ def test_exits_lead_to_a_node_to_another_flow_or_to_nothing() -> None:
 
 REFUSED = {
     "another format": (a_file(format=2), "format: should be 1"),
-    "a format that is true": (a_file(format=True), "format: should be a valid integer"),
+    "a format that is true": (a_file(format=True), "format: should be a whole number"),
     "no slug": ({"format": 1, "name": "x", "nodes": [START, END]}, "slug: is missing"),
-    "a slug with blanks": (a_file(slug="a b"), "slug: String should match pattern '^[a-z0-9]+(-[a-z0-9]+)*$'"),
+    "a slug with blanks": (
+        a_file(slug="a b"),
+        "slug: should be small letters and digits, with single hyphens between them",
+    ),
     "an unknown key": (a_file(version=1), "version: is not a key we know"),
-    "no nodes": ({**a_file(), "nodes": []}, "nodes: List should have at least 1 item after validation, not 0"),
-    "nodes that are no list": ({**a_file(), "nodes": {}}, "nodes: should be a valid list"),
-    "a node that is no object": (a_file(START, 2), "nodes[1]: should be a valid dictionary or instance of NodeRecord"),
+    "no nodes": ({**a_file(), "nodes": []}, "nodes: should not be empty"),
+    "nodes that are no list": ({**a_file(), "nodes": {}}, "nodes: should be a list"),
+    "a node that is no object": (a_file(START, 2), "nodes[1]: should be an object"),
     "an unknown key of a node": (a_file({**START, "x": 1}, END), "nodes[0].x: is not a key we know"),
     "an unknown type": (a_file(START, node(2, "teleport")), "nodes[1].type: there is no node type 'teleport'"),
     "a number that is there twice": (
         a_file(START, node(1, "api_end")),
         "nodes[1].number: number 1 is there twice; numbers are never reused",
     ),
-    "number zero": (a_file(node(0, "start")), "nodes[0].number: should be greater than or equal to 1"),
-    "a number beyond any": (a_file(node(10**9, "start")), "nodes[0].number: should be less than or equal to 1000000"),
-    "a number that is text": (a_file({**START, "number": "1"}, END), "nodes[0].number: should be a valid integer"),
+    "number zero": (a_file(node(0, "start")), "nodes[0].number: should be 1 or more"),
+    "a number beyond any": (a_file(node(10**9, "start")), "nodes[0].number: should be 1000000 or less"),
+    "a number that is text": (a_file({**START, "number": "1"}, END), "nodes[0].number: should be a whole number"),
     "a name that is there twice": (
         a_file({**START, "name": "a"}, {**END, "name": "a"}),
         "nodes[1].name: the name 'a' is node 1's already; names are unique",
@@ -73,17 +78,17 @@ REFUSED = {
     ),
     "a name that is no identifier": (
         a_file({**START, "name": "a-b"}, END),
-        "nodes[0].name: String should match pattern '^[A-Za-z_][A-Za-z0-9_]{0,63}$'",
+        "nodes[0].name: should be letters, digits and _, at most 64, not beginning with a digit",
     ),
     "an unknown exit": (a_file(node(1, "start", yes=2), END), "nodes[0].exits.yes: a start node has no exit 'yes'"),
     "an exit of an end": (
         a_file(START, node(2, "api_end", next=1)),
-        "nodes[1].exits.next: a api_end node has no exit 'next'",
+        "nodes[1].exits.next: an api_end node has no exit 'next'",
     ),
     "an exit to a missing node": (a_file(node(1, "start", next=9), END), "nodes[0].exits.next: there is no node 9"),
     "an exit to itself by name": (
         a_file(node(1, "start", next="start"), END),
-        "nodes[0].exits.next: should be a valid integer",
+        "nodes[0].exits.next: should be a whole number",
     ),
     "a jump without a step": (
         a_file(node(1, "start", next={"flow": "a"}), END),
@@ -91,11 +96,11 @@ REFUSED = {
     ),
     "an unknown setting": (
         a_file(START, node(2, "api_end", {"stat": 1})),
-        "nodes[1].settings.stat: a api_end node has no such setting",
+        "nodes[1].settings.stat: an api_end node has no such setting",
     ),
     "an unknown setting in a group": (
         a_file(START, node(2, "api_end", {"headers": [{"name": "a", "value": "b", "x": 1}]})),
-        "nodes[1].settings.headers[0].x: a api_end node has no such setting",
+        "nodes[1].settings.headers[0].x: an api_end node has no such setting",
     ),
     "a last number below a node's": (
         a_file(last_number=1),
@@ -105,10 +110,35 @@ REFUSED = {
         a_file(cases=[{"name": "a"}, {"name": "a"}]),
         "cases[1].name: the case 'a' is there twice",
     ),
+    **{
+        f"a case with {about}": (a_file(cases=[{"name": "a", **case}]), f"cases[0].{said}")
+        for about, case, said in (
+            ("an unknown part of the request", {"request": {"foo": 1}}, "request.foo: is not a key we know"),
+            ("a header that is no text", {"request": {"headers": {"a": 5}}}, "request.headers.a: should be text"),
+            ("a misspelt stand-in", {"stand_ins": {"c": {"cod": 1}}}, "stand_ins.c.cod: is not a key we know"),
+            ("a code that is text", {"stand_ins": {"c": {"code": "x"}}}, "stand_ins.c.code: should be a whole number"),
+            ("a code beyond any", {"stand_ins": {"c": {"code": 600}}}, "stand_ins.c.code: should be 599 or less"),
+            ("a stand-in that is a number", {"stand_ins": {"c": 5}}, "stand_ins.c: should be an object"),
+            ("a stand-in that is null", {"stand_ins": {"c": None}}, "stand_ins.c: should be an object"),
+            (
+                "headers that are a number",
+                {"stand_ins": {"c": {"code": 200, "headers": 5}}},
+                "stand_ins.c.headers: should be an object",
+            ),
+            (
+                "a failure with an answer",
+                {"stand_ins": {"c": {"fails": "timed_out", "code": 200}}},
+                "stand_ins.c: a call that fails has no code, data or headers",
+            ),
+            ("a stand-in for nobody", {"stand_ins": {"c": {}}}, "stand_ins.c: there is no node 'c'"),
+            ("a status that is text", {"expected": {"status": "x"}}, "expected.status: should be a whole number"),
+            ("a status below any", {"expected": {"status": 99}}, "expected.status: should be 200 or more"),
+        )
+    },
     "a list": ([], ': a flow file is a JSON object: {"format": 1, …}'),
     "too many nodes": (
         a_file(*(node(n, "api_end") for n in range(1, MAX_NODES + 2))),
-        f"nodes: List should have at most {MAX_NODES} items after validation, not {MAX_NODES + 1}",
+        f"nodes: has {MAX_NODES + 1} items, and {MAX_NODES} are the most",
     ),
 }
 
@@ -116,6 +146,27 @@ REFUSED = {
 @pytest.mark.parametrize(("file", "said"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_broken_file_is_refused_with_the_place_and_the_reason(file: Any, said: str) -> None:
     assert refusal(file).removeprefix(": ") == said.removeprefix(": ")
+
+
+def test_a_call_may_fail_only_as_the_door_says() -> None:
+    said = refusal(a_file(cases=[{"name": "a", "stand_ins": {"c": {"fails": "zzz"}}}]))
+    assert said.startswith("cases[0].stand_ins.c.fails: should be 'call_not_built', 'bad_path'")
+    assert set(get_args(FailureCode)) < set(get_args(Failure))
+
+
+def test_a_case_is_read() -> None:
+    answer = {"code": 404, "data": None, "headers": {"x-a": "b"}}
+    request = {"payload": [1], "query": {"page": "2"}, "headers": {"x-b": "c"}}
+    expected = {"status": 404, "headers": {}, "body": None}
+    case = {"name": "a", "request": request, "stand_ins": {"api_end_2": answer}, "expected": expected}
+    assert read_file(dumps(a_file(cases=[case])))[0].cases[0].model_dump(exclude_unset=True) == case
+
+
+def test_between_a_reason_and_what_to_do_stands_a_full_stop() -> None:
+    with pytest.raises(GraphRefused) as caught:
+        read_file(dumps(a_file(START, node(2, "api_end", next=1))))
+    said = "nodes[1].exits.next: an api_end node has no exit 'next'. It has no exits: the flow ends there."
+    assert f"{caught.value.message} {caught.value.hint}" == said
 
 
 def test_a_file_is_refused_by_its_bytes_not_by_its_characters() -> None:
@@ -136,8 +187,8 @@ def test_settings_that_are_missing_or_wrong_are_problems_of_the_node() -> None:
     assert [(p.setting, p.reason) for p in graph.nodes[2].problems] == [("expression", "is missing")]
     assert graph.nodes[2].node is None
     assert [(p.setting, p.reason) for p in graph.nodes[3].problems] == [
-        ("status", "should be a valid integer"),
-        ("headers[0].name", "String should have at least 1 character"),
+        ("status", "should be a whole number"),
+        ("headers[0].name", "should not be empty"),
         ("headers[0].value", "is missing"),
     ]
 
