@@ -45,7 +45,7 @@ class AnyCatalog:
     def names(self, kind: str) -> Iterable[str]:
         return ()
 
-    def flow_steps(self, slug: str) -> frozenset[int] | None:
+    def other_flow(self, slug: str) -> None:
         return None
 
     def flow_exists(self, slug: str) -> bool:

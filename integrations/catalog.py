@@ -9,10 +9,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from flows.engine.graph import read_graph
 from flows.engine.node import NODE_TYPES
-from flows.engine.protocols import Definition, Entry
+from flows.engine.protocols import Definition, Entry, OtherFlow
 from flows.engine.strictjson import loads, stored
 from flows.entries import routes_into
+from flows.issues import sealed_flow
 from flows.models import Entity, Environment, Flow, Kind, Status, Version
 from integrations.connections import address_of, has_secret, host_of
 from integrations.definitions import subject_of
@@ -29,6 +31,7 @@ class RealCatalog:
     entity: Entity
     environment: str
     kind: str = Kind.DYNAMIC_API
+    _others: dict[str, OtherFlow | None] = field(default_factory=dict)
 
     def find(self, kind: str, name: str) -> Definition | None:
         """The definition of that kind and name, as it is now."""
@@ -47,15 +50,20 @@ class RealCatalog:
             return []
         return list(ROWS[kind][0]._default_manager.filter(entity=self.entity).values_list("name", flat=True))
 
-    def flow_steps(self, slug: str) -> frozenset[int] | None:
-        """The steps a jump finds there: of the deployed version; in the sandbox of the draft."""
+    def other_flow(self, slug: str) -> OtherFlow | None:
+        """What a jump finds there: the deployed version; in the sandbox the draft. Raises GraphRefused."""
+        if slug not in self._others:
+            self._others[slug] = self._read(slug)
+        return self._others[slug]
+
+    def _read(self, slug: str) -> OtherFlow | None:
         flow = self._flows.filter(slug=slug).first()
         if flow is None:
             return None
         if self.environment == Environment.SANDBOX:
-            return _numbers(loads(flow.draft))
+            return OtherFlow(read_graph(loads(flow.draft)), self.find)
         version = flow.versions.filter(status=Status.DEPLOYED).select_related("content").first()
-        return None if version is None else _numbers(_nodes_of(version))
+        return None if version is None else sealed_flow(stored(version.content.text))
 
     def flow_exists(self, slug: str) -> bool:
         """Whether there is such a flow, deployed or not."""
@@ -124,10 +132,6 @@ def _source(slug: str, nodes: list[Any], by: str, *, production: bool = False) -
 def _sets(node: dict[str, Any]) -> tuple[str, ...]:
     node_type = NODE_TYPES.get(node["type"])
     return node_type.sets(node.get("settings", {})) if node_type is not None else ()
-
-
-def _numbers(nodes: list[Any]) -> frozenset[int]:
-    return frozenset(node["number"] for node in nodes)
 
 
 def _nodes_of(version: Version) -> list[Any]:

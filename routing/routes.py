@@ -9,9 +9,12 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from flows import outside
 from flows.contributors import take_turn
 from flows.engine.graph import Graph, read_graph
+from flows.engine.protocols import Entry
 from flows.engine.strictjson import loads, stored
+from flows.issues import broken_from
 from flows.models import Environment, Flow, Kind, Status
 from flows.roles import require
 from routing import allowlist
@@ -89,7 +92,7 @@ def _save(route: Route, values: dict[str, Any], by: User) -> Route:
         route.allow = _canonical(route.allow)
         route.full_clean(exclude=["id", "entity", "created_by"])
         _require(by, route)
-        if reason := why_not_step(route.flow, route.step, route.environment):
+        if reason := why_not_step(route.flow, route.step, route.environment) or _why_broken(route):
             raise ValidationError({"step": reason})
         route.save()
     return route
@@ -106,6 +109,25 @@ def why_not_step(flow: Flow, step: int, environment: str) -> str:
     if step in graph.nodes:
         return ""
     return f"There is no step {step} in {where}; it has {', '.join(map(str, sorted(graph.nodes)[:20]))}."
+
+
+def _why_broken(route: Route) -> str:
+    """Why runs that come by this route would fail in the deployed version, as a sentence; empty where they wouldn't.
+
+    Asked only of what brings runs there anew: whoever closes a route, or lets fewer in, isn't stopped.
+    """
+    brings_anew = not Route.objects.filter(pk=route.pk, step=route.step, is_active=True).exists()
+    if route.environment != Environment.PRODUCTION or not (route.is_active and brings_anew):
+        return ""
+    flow = route.flow
+    catalog = outside.catalog(flow.entity, route.environment, flow.kind)
+    deployed = catalog.other_flow(flow.slug)
+    if deployed is None:
+        return ""
+    broken = broken_from(deployed, flow.slug, flow.kind, Entry(route.step, "this route"), catalog)
+    if not broken:
+        return ""
+    return f"Runs that enter {flow.slug} at step {route.step} would fail: {broken[0].message} {broken[0].hint}"
 
 
 def _entered(flow: Flow, environment: str) -> tuple[Graph, str]:

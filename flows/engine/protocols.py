@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from flows.engine.graph import Graph
 from flows.engine.strictjson import JSON
 
 
@@ -82,6 +83,14 @@ class Entry:
     through: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class OtherFlow:
+    """A flow as a jump into it finds it: its graph, and the definitions that it runs with, by kind and name."""
+
+    graph: Graph
+    find: Callable[[str, str], Definition | None]
+
+
 class Catalog(Protocol):
     """Definitions and flows of one entity in one environment, by name."""
 
@@ -91,8 +100,11 @@ class Catalog(Protocol):
     def names(self, kind: str) -> Iterable[str]:
         """Every name of that kind, for suggestions."""
 
-    def flow_steps(self, slug: str) -> frozenset[int] | None:
-        """The steps of another flow of the same entity and kind that is deployed (in the sandbox: its draft); None if there is none."""
+    def other_flow(self, slug: str) -> OtherFlow | None:
+        """A flow of the same entity and kind as it is deployed (in the sandbox: its draft); None if there is none.
+
+        Raises GraphRefused where this release can't read it.
+        """
 
     def flow_exists(self, slug: str) -> bool:
         """Whether the entity has a flow with that slug and the same kind, deployed or not."""

@@ -7,9 +7,9 @@ from pkgutil import iter_modules
 
 from flows.engine.graph import Graph
 from flows.engine.protocols import Catalog
-from flows.issues.base import FINDERS, KINDS, Issue, Kind, Subject
+from flows.issues.base import FINDERS, KINDS, Issue, Kind, Subject, broken_from, sealed_flow
 
-__all__ = ["KINDS", "Issue", "Kind", "check"]
+__all__ = ["KINDS", "Issue", "Kind", "broken_from", "check", "sealed_flow"]
 
 for _module in iter_modules(__path__):
     if not _module.ispkg and not _module.name.startswith("_"):

@@ -44,7 +44,7 @@ class FakeCatalog:
     def names(self, kind: str) -> Iterable[str]:
         return [name for of, name in self.definitions if of == kind]
 
-    def flow_steps(self, slug: str) -> frozenset[int] | None:
+    def other_flow(self, slug: str) -> None:
         return None
 
     def flow_exists(self, slug: str) -> bool:

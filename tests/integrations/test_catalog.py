@@ -158,18 +158,19 @@ def test_names_are_those_of_the_entity(entity):
 
 def test_a_jump_finds_the_deployed_steps_and_in_the_sandbox_the_draft(entity):
     flow = make_flow(entity, "target", node(1), node(2), node(3))
-    production, sandbox = RealCatalog(entity, "production"), RealCatalog(entity, "sandbox")
-    assert (production.flow_steps("target"), production.flow_exists("target")) == (None, True)
+    production = RealCatalog(entity, "production")
+    assert (production.other_flow("target"), production.flow_exists("target")) == (None, True)
     deploy(flow, node(1), node(2))
-    assert production.flow_steps("target") == {1, 2}
-    assert sandbox.flow_steps("target") == {1, 2, 3}
+    production = RealCatalog(entity, "production")
+    assert production.other_flow("target").graph.nodes.keys() == {1, 2}
+    assert RealCatalog(entity, "sandbox").other_flow("target").graph.nodes.keys() == {1, 2, 3}
 
 
 def test_flows_of_another_entity_or_kind_are_not_there(entity):
     make_flow(make_entity("other"), "foreign", node(1))
     standard = make_flow(entity, "standard", node(1))
     for slug in ("foreign", "missing"):
-        assert RealCatalog(entity, "sandbox").flow_steps(slug) is None
+        assert RealCatalog(entity, "sandbox").other_flow(slug) is None
         assert not RealCatalog(entity, "sandbox").flow_exists(slug)
     assert standard.kind == Kind.DYNAMIC_API
     assert not RealCatalog(entity, "sandbox", Kind.STANDARD).flow_exists("standard")

@@ -76,3 +76,19 @@ def test_a_step_that_only_a_draft_jumps_to_may_be_missing(entity):
     target = imported(entity, "target", node(1, next=2), end(2))
     imported(entity, "source", node(1, next=jump("target", 7)))
     assert found(target) == [("warning", "route_step_gone")]
+
+
+def broken_target(entity: Entity) -> Flow:
+    """Its step 2 leads nowhere, which is no error as long as nobody comes there."""
+    return imported(entity, "jc", node(1, next=3), sets(2, {}, total=1), end(3))
+
+
+def test_a_flow_is_not_submitted_that_jumps_to_where_a_deployed_one_leads_nowhere(entity):
+    deploy(broken_target(entity))
+    source = imported(entity, "jd", node(1, next=jump("jc", 2)))
+    assert found(source) == [("error", "jump_target_broken")]
+    with pytest.raises(lifecycle.Refused, match="The exit “yes” of step 2 set_variable_2 leads nowhere"):
+        lifecycle.submit(source, by=person("builder"))
+    source = imported(entity, "jd", node(1, next=jump("jc", 3)))
+    assert found(source) == []
+    lifecycle.submit(source, by=person("builder"))

@@ -174,6 +174,32 @@ def test_in_production_the_deployed_version_says_which_steps_there_are(entity):
     assert create_route(flow, by=person("builder"), step=3, environment="sandbox").step == 3
 
 
+def unfinished(entity):
+    """A deployed flow; its step 3, to which nothing leads, has an exit that leads nowhere."""
+    step = {"number": 3, "type": "set_variable", "settings": {"assignments": [{"name": "a", "value": 1}]}}
+    return deploy(make_flow(entity, start(), end(), {**step, "exits": {"yes": 2}}))
+
+
+def test_a_production_route_does_not_enter_where_the_deployed_version_leads_nowhere(entity):
+    flow = unfinished(entity)
+    with pytest.raises(ValidationError, match="enter order-total at step 3 would fail: The exit “no” of step 3"):
+        create_route(flow, by=person("approver"), step=3)
+    route = create_route(flow, by=person("approver"), step=2)
+    with pytest.raises(ValidationError, match="The exit “no” of step 3 set_variable_3 leads nowhere"):
+        change_route(route, by=person("approver"), step=3)
+    assert create_route(flow, by=person("builder"), step=3, environment="sandbox").step == 3
+
+
+def test_a_route_that_enters_where_runs_fail_can_be_closed_and_not_opened_again(entity):
+    route = create_route(unfinished(entity), by=person("approver"), step=2)
+    Route.objects.filter(pk=route.pk).update(step=3)
+    route.refresh_from_db()
+    assert change_route(route, by=person("approver"), rate_per_minute=1).rate_per_minute == 1
+    assert not change_route(route, by=person("approver"), is_active=False).is_active
+    with pytest.raises(ValidationError, match="leads nowhere"):
+        change_route(route, by=person("approver"), is_active=True)
+
+
 def test_a_flow_knows_which_routes_enter_it_where(flow):
     create_route(flow, by=person("approver"), name="orders", step=2)
     create_route(flow, by=person("builder"), environment="sandbox", name="try")

@@ -50,6 +50,10 @@ class Ways:
         ends = (number for number, node in self._nodes.items() if is_end(node) or self._leaves(node))
         return _closure(ends, before)
 
+    def reach(self, number: int) -> frozenset[int]:
+        """The nodes that a run can come to from that one, it included."""
+        return _closure((number,), {number: self.after(node) for number, node in self._nodes.items()})
+
     def after(self, node: GraphNode) -> list[int]:
         """The nodes that come next, by an exit or by a jump back into this flow."""
         return [*self._next(node), *self._jumps_back(node)]
