@@ -6,6 +6,19 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """A reader that has seen enough, like `head`, ends the command without a word."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatflow.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        try:
+            execute_from_command_line(sys.argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python writes at its end
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

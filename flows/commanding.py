@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,14 +77,40 @@ def read_text(path: str) -> str:
         raise CommandError(f"{path} can't be read: {error}") from None
 
 
+def is_file(name: str) -> bool:
+    """Whether a file is meant rather than a slug. Raises CommandError for a file that isn't there."""
+    path = Path(name)
+    if name == "-" or (path.exists() and not path.is_dir()):
+        return True
+    if "/" in name or name.endswith(".json"):
+        raise CommandError(f"There is no file {name}.")
+    return False
+
+
+def pairs(option: str, texts: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Names and values of an option that is given as NAME=VALUE, any number of times. Raises CommandError."""
+    found = [text.partition("=") for text in texts or ()]
+    for name, sign, value in found:
+        if not (name and sign):
+            raise CommandError(f"{option} takes NAME=VALUE; {name + sign + value!r} has no {'name' if sign else '='}.")
+    return [(name, value) for name, _, value in found]
+
+
 @contextmanager
-def one_clear_line() -> Iterator[None]:
-    """Turn a refusal into a CommandError: one line, exit code 1."""
+def one_clear_line(options: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Turn a refusal into a CommandError: one line, exit code 1. `options` is from fields to the options they come from."""
     try:
         yield
     except FlowError as error:
         raise CommandError(f"{error.message} {error.hint}".strip()) from None
     except ValidationError as error:
-        raise CommandError(" ".join(error.messages)) from None
+        raise CommandError(_line(error, options or {})) from None
     except PermissionDenied as error:
         raise CommandError(str(error)) from None
+
+
+def _line(error: ValidationError, options: Mapping[str, str]) -> str:
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    fields = {options.get(field, ""): " ".join(messages) for field, messages in error.message_dict.items()}
+    return " ".join(f"{option}: {said}" if option else said for option, said in fields.items())

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from flows import outside
+from flows import contents, outside
 from flows.engine import clock
 from flows.engine.errors import FlowError
 from flows.engine.graph import FlowFile, Graph, read_file
 from flows.engine.limits import MAX_SYNC_STEPS
-from flows.engine.loop import Failed, Finished, Jumped, advance
+from flows.engine.loop import Failed, Finished, Jumped, Waiting, advance, enter
+from flows.engine.payload_schema import problems_of_payload, problems_of_schema
 from flows.engine.plan import Plan, compile_content
 from flows.engine.protocols import Catalog, Definition, Door, Entry
 from flows.engine.state import State, Step
 from flows.engine.strictjson import JSON, dumps, loads, pretty
 from flows.ids import new_run_id
 from flows.issues import Issue, check
-from flows.models import Entity, Environment
+from flows.models import Entity, Environment, Flow
 from flows.nodes.encrypt import KIND_OF_KEY, Encrypt
+from flows.nodes.start import Start
 from flows.pretend import PretendDoor
 from flows.sealing import content_of
 
@@ -95,32 +97,75 @@ def issues_of_file(text: str, entity: Entity | None) -> list[Issue]:
 
 
 def run_file(
-    text: str, payload: str | None, *, entity: Entity | None = None, real: bool = False, step: int | None = None
+    text: str,
+    payload: str | None,
+    *,
+    entity: Entity | None = None,
+    real: bool = False,
+    step: int | None = None,
+    query: Sequence[tuple[str, str]] = (),
+    headers: Sequence[tuple[str, str]] = (),
 ) -> Told:
-    """Run a flow file and tell its steps and its answer. Raises FlowError for a file or payload that can't be read."""
+    """Run a flow file and tell its steps and its answer. Raises FlowError for a file or request that a route would refuse."""
     file, raw, graph = read_file(text)
     plan = _plan(file, raw, graph, entity)
+    start = _start(graph, step)
+    run_id = str(new_run_id())
     given: dict[str, JSON] = {
         "payload": loads(payload) if payload is not None else _sample(graph),
-        "query": {},
-        "query_all": {},
-        "headers": {},
+        "query": dict(query),
+        "query_all": {name: [value for other, value in query if other == name] for name, _ in query},
+        "headers": {name.lower().replace("-", "_"): value for name, value in headers},
         "route": {},
         "contact": None,
-        "run": {"id": str(new_run_id()), "started_at": clock.now()},
+        "run": {"id": run_id, "started_at": clock.now()},
     }
-    state = State(run_id=given["run"]["id"], given=given, plan=plan.sha256, cursor=step or _start(graph))  # type: ignore[index,call-overload,arg-type]
-    trace: list[Step] = []
-    door: Door = outside.door() if real else PretendDoor(_stand_ins(file))
-    result = advance(plan, state, door, trace, max_steps=MAX_SYNC_STEPS)
-    lines = [line for one in trace for line in _tell(one)]
+    _refuse_payload(graph, start, given["payload"])
+    state = State(run_id=run_id, given=given, plan=plan.sha256, cursor=start)
+    return _advance(plan, state, outside.door() if real else PretendDoor(_stand_ins(file)), entity)
+
+
+def _advance(plan: Plan, state: State, door: Door, entity: Entity | None) -> Told:
+    """From flow to flow, as long as there is an entity to find them in."""
+    lines: list[str] = []
+    while True:
+        trace: list[Step] = []
+        result = advance(plan, state, door, trace, max_steps=MAX_SYNC_STEPS)
+        lines += [line for one in trace for line in _tell(one)]
+        if not isinstance(result, Jumped):
+            return _end(result, lines)
+        to = result.to
+        if to.flow != plan.slug:
+            if entity is None:
+                return Told([*lines, f"Goes on in flow {to.flow} at step {to.step}, which isn't in this file."])
+            found = Flow.objects.select_related("entity").filter(entity=entity, slug=to.flow, kind=plan.kind).first()
+            if found is None:
+                return Told(lines, f"CT04 There is no flow {to.flow!r} to go on in.")
+            plan = contents.sealed_draft(found)[1]
+        lines.append(f"Goes on in flow {to.flow} at step {to.step}.")
+        enter(plan, state, to.step)
+
+
+def _end(result: Finished | Failed | Waiting, lines: list[str]) -> Told:
     if isinstance(result, Finished):
         return Told([*lines, f"Answer {result.end.status}", pretty(result.end.body).rstrip("\n")])
     if isinstance(result, Failed):
         return Told(lines, f"{result.error.code} {result.error.message} {result.error.hint}".strip())
-    if isinstance(result, Jumped):
-        return Told([*lines, f"Goes on in flow {result.to.flow} at step {result.to.step}, which isn't in this file."])
     return Told([*lines, f"Waits until {result.until}."])
+
+
+def _refuse_payload(graph: Graph, step: int, payload: JSON) -> None:
+    """As the route does, where a request enters at a start with a schema. Raises FlowError."""
+    start = graph.nodes[step].node
+    if not isinstance(start, Start) or start.payload_schema is None:
+        return
+    for problem in problems_of_schema(start.payload_schema):
+        raise FlowError(f"The payload_schema can't be used: {problem['pointer'] or 'it'} {problem['message']}.")
+    wrong = [
+        f"{each['pointer'] or 'it'} {each['message']}" for each in problems_of_payload(start.payload_schema, payload)
+    ]
+    if wrong:
+        raise FlowError(f"422 payload_refused: The payload doesn't meet the schema: {'; '.join(wrong)}.")
 
 
 def _plan(file: FlowFile, raw: dict[str, Any], graph: Graph, entity: Entity | None) -> Plan:
@@ -133,7 +178,11 @@ def _catalog(entity: Entity | None, graph: Graph, kind: str, environment: str) -
     return AnyCatalog(graph) if entity is None else outside.catalog(entity, environment, kind)
 
 
-def _start(graph: Graph) -> int:
+def _start(graph: Graph, step: int | None) -> int:
+    if step is not None and step not in graph.nodes:
+        raise FlowError(f"There is no step {step}.", hint=f"The flow has {', '.join(map(str, graph.nodes))}.")
+    if step is not None:
+        return step
     if not graph.starts:
         raise FlowError("The flow has no start node.", hint="Add one, or say where to enter: --step N.")
     return graph.starts[0]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from flows import drafts, lifecycle, terminal
-from flows.commanding import acting, add_actor, entity_for, flow_of, one_clear_line, read_text
+from flows.commanding import acting, add_actor, entity_for, flow_of, is_file, one_clear_line, pairs, read_text
 from flows.issues import Issue
 from flows.models import Environment, Flow, Status, Version
 from flows.notices import next_actors
@@ -23,6 +22,10 @@ MEANT: dict[str, tuple[Status, ...]] = {
     "retire": (Status.DEPLOYED,),
 }
 """Transitions of a version, and the status of the version that is meant where no number is given."""
+
+
+SHOWN = 5
+"""Versions of one status that `flow list` names, the newest."""
 
 
 class Command(BaseCommand):
@@ -45,6 +48,8 @@ class Command(BaseCommand):
         one = verb("run", "Run a flow file in this terminal; outside calls are pretended unless --real.")
         one.add_argument("file", help="flow file, or the slug of a flow whose draft is meant")
         one.add_argument("--payload", metavar="JSON", help="the payload; default: the start node's sample")
+        one.add_argument("--query", action="append", metavar="NAME=VALUE", help="a query parameter; repeatable")
+        one.add_argument("--header", action="append", metavar="NAME=VALUE", help="a header; repeatable")
         one.add_argument("--step", type=int, metavar="N", help="enter at this step; default: the start node")
         one.add_argument("--real", action="store_true", help="make outside calls, to the sandbox addresses of --entity")
         one = verb("submit", "Submit a flow's draft for approval.")
@@ -77,7 +82,7 @@ class Command(BaseCommand):
         self.stdout.write(drafts.export_file(self.flow(**options)), ending="")
 
     def do_check(self, **options: Any) -> None:
-        if Path(options["flow"]).is_file():
+        if is_file(options["flow"]):
             issues = terminal.issues_of_file(read_text(options["flow"]), self.catalog_entity(**options))
         else:
             issues = drafts.issues_of(self.flow(**options), Environment.PRODUCTION)
@@ -88,9 +93,17 @@ class Command(BaseCommand):
         entity = self.catalog_entity(**options)
         if options["real"] and entity is None:
             raise CommandError("--real needs the connections of an entity: --entity E.")
-        is_file = options["file"] == "-" or Path(options["file"]).is_file()
-        text = read_text(options["file"]) if is_file else drafts.export_file(self.flow(flow=options["file"], **options))
-        result = terminal.run_file(text, options["payload"], entity=entity, real=options["real"], step=options["step"])
+        name = options["file"]
+        text = read_text(name) if is_file(name) else drafts.export_file(self.flow(flow=name, **options))
+        result = terminal.run_file(
+            text,
+            options["payload"],
+            entity=entity,
+            real=options["real"],
+            step=options["step"],
+            query=pairs("--query", options["query"]),
+            headers=pairs("--header", options["header"]),
+        )
         for line in result.lines:
             self.stdout.write(line)
         if result.failed:
@@ -115,11 +128,7 @@ class Command(BaseCommand):
         user = acting(options["actor"]) if options["actor"] else None
         entity = entity_for(options["entity"], user)
         for flow in Flow.objects.filter(entity=entity).order_by("slug")[:1000]:
-            versions = {v.status: v.number for v in flow.versions.order_by("number")}
-            marks = [
-                f"{status} {versions[status]}" for status in ("deployed", "approved", "submitted") if status in versions
-            ]
-            self.stdout.write(f"{flow.slug}\t{flow.kind}\t{', '.join(marks) or 'draft only'}\t{flow.name}")
+            self.stdout.write(f"{flow.slug}\t{flow.kind}\t{versions_of(flow) or 'draft only'}\t{flow.name}")
 
     def flow(self, *, flow: str, actor: str | None = None, entity: str | None = None, **_: Any) -> Flow:
         user = None if actor is None else acting(actor)
@@ -137,6 +146,15 @@ class Command(BaseCommand):
         if not issues:
             self.stdout.write("No issues.")
         return any(issue.severity == "error" for issue in issues)
+
+
+def versions_of(flow: Flow) -> str:
+    """What there is of a flow, with the retired versions that one is likeliest to roll back to: `deployed 3; retired 2, 1`."""
+    numbers: dict[str, list[str]] = {}
+    for status, number in flow.versions.order_by("-number").values_list("status", "number"):
+        numbers.setdefault(status, []).append(str(number))
+    shown = ("deployed", "approved", "submitted", "retired")
+    return "; ".join(f"{status} {', '.join(numbers[status][:SHOWN])}" for status in shown if status in numbers)
 
 
 def meant_version(flow: Flow, name: str, number: int | None) -> Version:
