@@ -6,17 +6,18 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from flows.commanding import acting, add_actor, entity_for, flow_of, one_clear_line
 from flows.models import Environment, Status
+from routing.commanding import OPTIONS, route_of
 from routing.models import Method, Route
 from routing.route_tokens import create_token
-from routing.routes import create_route, url_of
+from routing.routes import change_route, create_route, remove_route, url_of
 
 
 class Command(BaseCommand):
-    help = "Create and list routes."
+    help = "Create, change, remove and list routes."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -33,11 +34,20 @@ class Command(BaseCommand):
         )
         create.add_argument("--rate", type=int, metavar="N", help="requests a minute; default: no limit")
         create.add_argument("--name", default="", help="for people")
-        listing = verbs.add_parser("list", help="List routes: address, flow, method, environment.")
+        change = verbs.add_parser("change", help="Change a route; it holds on the next request.")
+        add_actor(change)
+        change.add_argument("route", help="the route's id or URL")
+        change.add_argument("--step", type=int, metavar="N", help="the step it enters at")
+        change.add_argument("--allow", metavar="LIST", help='callers, like "0.0.0.0/0;::/0"')
+        change.add_argument("--active", choices=("yes", "no"), help="whether it answers at all")
+        remove = verbs.add_parser("remove", help="Remove a route with its tokens; its runs stay.")
+        add_actor(remove)
+        remove.add_argument("route", help="the route's id or URL")
+        listing = verbs.add_parser("list", help="List routes, a line each.")
         add_actor(listing)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with one_clear_line():
+        with one_clear_line(OPTIONS):
             getattr(self, options["verb"])(**options)
 
     def create(self, **options: Any) -> None:
@@ -56,18 +66,33 @@ class Command(BaseCommand):
                 f"No version of {flow.slug} is deployed yet: until then the route answers 503 not_deployed."
             )
 
+    def change(self, **options: Any) -> None:
+        user = acting(options["actor"])
+        route = route_of(options["route"], options["entity"], user)
+        values = {name: options[name] for name in ("step", "allow") if options[name] is not None}
+        if options["active"] is not None:
+            values["is_active"] = options["active"] == "yes"
+        if not values:
+            raise CommandError("Say what to change: --step N, --allow LIST or --active yes|no.")
+        change_route(route, by=user, **values)
+        self.stdout.write(_line(route))
+
+    def remove(self, **options: Any) -> None:
+        user = acting(options["actor"])
+        route = route_of(options["route"], options["entity"], user)
+        url = url_of(route)
+        remove_route(route, by=user)
+        self.stdout.write(f"Removed {url}.")
+
     def list(self, **options: Any) -> None:
         user = acting(options["actor"]) if options["actor"] else None
         entity = entity_for(options["entity"], user)
         for route in Route.objects.filter(entity=entity).select_related("flow")[:1000]:
-            mode = "async" if route.is_async else "sync"
-            parts = [
-                url_of(route),
-                route.method,
-                route.flow.slug,
-                str(route.step),
-                route.environment,
-                mode,
-                route.allow,
-            ]
-            self.stdout.write("\t".join(parts))
+            self.stdout.write(_line(route))
+
+
+def _line(route: Route) -> str:
+    mode = "async" if route.is_async else "sync"
+    state = "active" if route.is_active else "not active"
+    parts = [url_of(route), route.method, route.flow.slug, str(route.step), route.environment, mode, route.allow, state]
+    return "\t".join(parts)

@@ -7,15 +7,14 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive
+from django.utils.timezone import is_naive, now
 
 from flows.commanding import acting, add_actor, one_clear_line
-from flows.models import Entity
-from flows.roles import entities_of, may
-from routing.models import Route, Token
+from flows.roles import may
+from routing.commanding import OPTIONS, route_of
+from routing.models import Token
 from routing.route_tokens import create_token, revoke_token
 from routing.routes import url_of
 
@@ -38,12 +37,12 @@ class Command(BaseCommand):
         listing.add_argument("route", help="the route's id or URL")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with one_clear_line():
+        with one_clear_line(OPTIONS):
             getattr(self, options["verb"])(**options)
 
     def create(self, **options: Any) -> None:
         user = acting(options["actor"])
-        route = _route(options["route"], options["entity"], user)
+        route = route_of(options["route"], options["entity"], user)
         expires_at = _time(options["expires"]) if options["expires"] else None
         _, text = create_token(route, by=user, name=options["name"], expires_at=expires_at)
         self.stdout.write(json.dumps({"url": url_of(route), "token": text}))
@@ -58,22 +57,20 @@ class Command(BaseCommand):
 
     def list(self, **options: Any) -> None:
         user = acting(options["actor"]) if options["actor"] else None
-        for token in Token.objects.filter(route=_route(options["route"], options["entity"], user)):
-            state = "revoked" if token.revoked_at else "live"
-            used = token.last_used_at.isoformat(timespec="seconds") if token.last_used_at else "never used"
-            self.stdout.write(f"{token.prefix}\t{state}\t{token.name}\t{used}")
+        for token in Token.objects.filter(route=route_of(options["route"], options["entity"], user)):
+            used = f"used {_told(token.last_used_at)}" if token.last_used_at else "never used"
+            ends = f"expires {_told(token.expires_at)}" if token.expires_at else "never expires"
+            self.stdout.write(f"{token.prefix}\t{_state(token)}\t{token.name}\t{used}\t{ends}")
 
 
-def _route(name: str, slug: str | None, user: User | None) -> Route:
-    """The route of that id or URL, in an entity that the user (everybody, without one) may view. Raises CommandError."""
-    entities = entities_of(user) if user is not None else Entity.objects.all()
-    if slug:
-        entities = entities.filter(slug=slug)
-    routes = Route.objects.filter(entity__in=entities).select_related("entity", "flow")
-    found = routes.filter(pk=name.rstrip("/").rpartition("/")[2]).first()
-    if found is None:
-        raise CommandError(f"There is no route {name!r}; `manage.py route list` shows them.")
-    return found
+def _state(token: Token) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    return "expired" if token.expires_at is not None and token.expires_at <= now() else "live"
+
+
+def _told(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _time(text: str) -> datetime:
