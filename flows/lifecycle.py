@@ -24,7 +24,7 @@ from flows.engine.errors import FlowError
 from flows.engine.graph import read_graph
 from flows.engine.limits import MAX_CONTENT_BYTES
 from flows.engine.strictjson import loads, stored
-from flows.issues import Issue, check
+from flows.issues import Issue, broken_from, check, sealed_flow
 from flows.models import Contributor, Decision, Environment, Flow, Status, Version
 from flows.notices import decided, next_actors
 from flows.roles import require
@@ -138,7 +138,7 @@ def perform(name: str, version: Version, *, by: User, comment: str = "", via: Vi
             if objection:
                 raise Refused(objection)
             if transition.brings_live:
-                _refuse_lost_steps(version)
+                _refuse_broken_ways(version)
                 _retire_deployed(version, by, via)
             return _change_status(version, transition, by=by, comment=comment.strip(), via=via)
     except IntegrityError as error:
@@ -268,18 +268,27 @@ def _make_version(flow: Flow, sealed: Sealed, by: User, summary: str) -> Version
     return version
 
 
-def _refuse_lost_steps(version: Version) -> None:
-    """Since submission a route or a jump of production may have come to lead to a step that this version doesn't have."""
+def _refuse_broken_ways(version: Version) -> None:
+    """Since submission a route or a jump of production may have come to lead to a step that this version doesn't have, or
+    from which it can't go on; and a jump of this version to where another flow can't.
+    """
     flow = version.flow
     catalog = outside.catalog(flow.entity, Environment.PRODUCTION, flow.kind)
     try:
-        graph = read_graph(stored(version.content.text)["nodes"])
+        sealed = sealed_flow(stored(version.content.text))
     except FlowError as error:
         raise Refused(f"This release can't read {version}: {error.message} {error.hint}".strip()) from None
-    lost = [entry for entry in catalog.entries(flow.slug) if entry.production and entry.step not in graph.nodes]
+    entries = [entry for entry in catalog.entries(flow.slug) if entry.production]
+    lost = [entry for entry in entries if entry.step not in sealed.graph.nodes]
     if lost:
         told = "; ".join(f"{entry.by} enters at step {entry.step}" for entry in lost)
         raise Refused(f"{version} lacks steps that production enters at: {told}. Change what enters there first.")
+    for entry in entries:
+        for issue in broken_from(sealed, flow.slug, flow.kind, entry, catalog):
+            raise Refused(f"{version} can't go on where {entry.by} enters, at step {entry.step}: {issue.message}")
+    for issue in check(sealed.graph, slug=flow.slug, kind=flow.kind, catalog=catalog):
+        if issue.code in ("jump_target_broken", "jump_step_missing"):
+            raise Refused(f"{version} would lead runs astray: {issue.message} {issue.hint}")
 
 
 def _retire_deployed(version: Version, by: User, via: Via) -> None:

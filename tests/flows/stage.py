@@ -58,7 +58,13 @@ class FakeCatalog:
 
     def add_shop(self) -> None:
         """An endpoint `orders` on a connection `shop`."""
-        self.add("connection", "shop", "connection:1", address="https://shop.example.com", auth="bearer")
+        self.add(
+            "connection",
+            "shop",
+            "connection:1",
+            address="https://shop.example.com",
+            auth={"kind": "bearer", "name": ""},
+        )
         self.add("endpoint", "orders", "endpoint:1", (("connection", "shop"),), **ENDPOINT)
 
     def register(self) -> None:

@@ -353,7 +353,9 @@ def test_raw_statements_are_refused_too(stage: Stage):
 def test_a_definition_changed_after_approval_doesnt_reach_production(stage: Stage):
     stage.catalog.add_shop()
     version = stage.approved(stage.draft(endpoint="orders"))
-    stage.catalog.add("connection", "shop", "connection:1", address="https://evil.example.com", auth="bearer")
+    stage.catalog.add(
+        "connection", "shop", "connection:1", address="https://evil.example.com", auth={"kind": "bearer", "name": ""}
+    )
     perform("deploy", version, by=stage.cleo)
     found = contents.deployed(version.flow_id)
     assert found is not None

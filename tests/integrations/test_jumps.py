@@ -92,3 +92,29 @@ def test_a_flow_is_not_submitted_that_jumps_to_where_a_deployed_one_leads_nowher
     source = imported(entity, "jd", node(1, next=jump("jc", 3)))
     assert found(source) == []
     lifecycle.submit(source, by=person("builder"))
+
+
+def approved(flow: Flow) -> Any:
+    version = lifecycle.submit(flow, by=person("builder"))
+    lifecycle.perform("approve", version, by=person("approver"))
+    return version
+
+
+def test_a_version_is_not_deployed_whose_jump_has_come_to_lead_nowhere(entity):
+    target = broken_target(entity)
+    waiting = approved(target)
+    source = approved(imported(entity, "jd", node(1, next=jump("jc", 2))))
+    lifecycle.perform("deploy", waiting, by=person("approver"))
+    with pytest.raises(lifecycle.Refused, match="jumps to step 2 of the flow “jc”, which can't go on from there"):
+        lifecycle.perform("deploy", source, by=person("approver"))
+
+
+def test_a_version_is_not_deployed_that_leads_nowhere_where_production_has_come_to_enter(entity):
+    deploy(imported(entity, "jc", node(1, next=3), sets(2, {"yes": 3, "no": 3}, total=1), end(3)))
+    waiting = approved(broken_target(entity))
+    deploy(imported(entity, "jd", node(1, next=jump("jc", 2))))
+    told = (
+        "can't go on where flow jd, deployed enters, at step 2: The exit “yes” of step 2 set_variable_2 leads nowhere"
+    )
+    with pytest.raises(lifecycle.Refused, match=told):
+        lifecycle.perform("deploy", waiting, by=person("approver"))
