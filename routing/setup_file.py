@@ -6,12 +6,12 @@ Secrets and passwords never stand in the file: it names the environment variable
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as WrongShape
@@ -21,7 +21,8 @@ from flows.engine.records import NAME_PATTERN, SLUG_PATTERN, place_of, sentence
 from flows.engine.strictjson import loads
 from flows.members import grant, make_entity
 from flows.models import Entity, Environment, Membership, Role
-from integrations.connections import save_connection
+from flows.roles import require
+from integrations.connections import save_connection, warnings_of
 from integrations.endpoints import save_endpoint
 from integrations.keys import save_key
 from routing.channels import onboard
@@ -37,7 +38,7 @@ class Member(Part):
     """Somebody with roles in the entity."""
 
     username: str = Field(min_length=1, max_length=150)
-    email: str = Field("", description="Of a new user; whoever has to act next is told by mail.")
+    email: str = Field("", description="Whoever has to act next is told by mail.")
     roles: list[str] = Field(min_length=1, description=f"Any of {', '.join(Role.values)}.")
     password_env: str = Field("", description="Environment variable with the password of a new user.")
 
@@ -100,7 +101,7 @@ class EntityPart(Part):
     """An entity, with everything that is its own but flows and routes."""
 
     slug: str = Field(pattern=SLUG_PATTERN, max_length=50, description="Its name for commands; never changes.")
-    name: str = Field("", description="For people, of a new entity; default: the slug.")
+    name: str = Field("", description="For people; of a new entity the slug without it.")
     members: list[Member] = Field(default_factory=list)
     channels: list[str] = Field(default_factory=list, description="dynamic_api: without it there can be no routes.")
     connections: list[ConnectionPart] = Field(default_factory=list)
@@ -123,15 +124,35 @@ def setup_schema() -> dict[str, Any]:
 def read_setup(text: str) -> SetupFile:
     """Check the file's shape. Raises GraphRefused or JSONRefused with place and reason."""
     try:
-        return SetupFile.model_validate(loads(text))
+        file = SetupFile.model_validate(loads(text))
     except WrongShape as error:
         detail = error.errors(include_url=False)[0]
         raise GraphRefused(place_of(detail["loc"], ""), sentence(detail)) from None
+    _refuse_twice("entities", ".slug", [part.slug for part in file.entities])
+    for index, part in enumerate(file.entities):
+        place = f"entities[{index}]"
+        _refuse_twice(f"{place}.members", ".username", [member.username for member in part.members])
+        _refuse_twice(f"{place}.channels", "", part.channels)
+        named: dict[str, Sequence[ConnectionPart | EndpointPart | KeyPart]]
+        named = {"connections": part.connections, "endpoints": part.endpoints, "keys": part.keys}
+        for kind, parts in named.items():
+            _refuse_twice(f"{place}.{kind}", ".name", [one.name for one in parts])
+    return file
+
+
+def _refuse_twice(place: str, key: str, names: Sequence[str]) -> None:
+    """Which of the two would hold is nothing to guess."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise GraphRefused(f"{place}[{index}]{key}", f"{name!r} is there twice", hint="Take one of them out.")
 
 
 @transaction.atomic
 def apply_setup(file: SetupFile, *, by: User) -> list[str]:
-    """Bring everything to what the file says; returns what was done, a line each. Nothing is kept of a refused file."""
+    """Bring everything to what the file says; returns what was done, a line each. Nothing is kept of a refused file.
+
+    Raises GraphRefused with place and reason, also where `by` lacks a role.
+    """
     return [line for index, part in enumerate(file.entities) for line in _apply_entity(part, f"entities[{index}]", by)]
 
 
@@ -139,8 +160,11 @@ def _apply_entity(part: EntityPart, place: str, by: User) -> list[str]:
     entity = Entity.objects.filter(slug=part.slug).first()
     done = []
     if entity is None:
-        entity = _at(f"{place}.slug", lambda: make_entity(part.slug, part.name, by=by))
+        entity = _at(place, lambda: make_entity(part.slug, part.name, by=by))
         done.append(f"entity {entity.slug}: made")
+    elif part.name and part.name != entity.name:
+        _at(f"{place}.name", lambda: _rename(entity, part.name, by))
+        done.append(f"entity {entity.slug}: named {part.name!r}")
     for kind, parts, apply in (
         ("members", part.members, _apply_member),
         ("channels", part.channels, _apply_channel),
@@ -149,8 +173,20 @@ def _apply_entity(part: EntityPart, place: str, by: User) -> list[str]:
         ("keys", part.keys, _apply_key),
     ):
         for index, one in enumerate(parts):
-            done.append(_at(f"{place}.{kind}[{index}]", lambda one=one, apply=apply: apply(entity, one, by)))  # type: ignore[misc]
+            told: str = _at(f"{place}.{kind}[{index}]", lambda one=one, apply=apply: apply(entity, one, by))  # type: ignore[misc]
+            done += told.splitlines()
     return done
+
+
+FIELDS = {
+    "production_address": "production.address",
+    "sandbox_address": "sandbox.address",
+    "production_secret": "production.secret_env",
+    "sandbox_secret": "sandbox.secret_env",
+    "material": "material_env",
+    "sandbox_material": "sandbox_material_env",
+}
+"""What the rules call a field, and where it stands in the file where that is another place."""
 
 
 def _at(place: str, work: Callable[[], T]) -> T:
@@ -160,7 +196,20 @@ def _at(place: str, work: Callable[[], T]) -> T:
     except ValidationError as error:
         fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
         field, messages = next(iter(fields.items()))
+        field = FIELDS.get(field, field)
         raise GraphRefused(f"{place}.{field}" if field else place, " ".join(messages)) from None
+    except PermissionDenied as error:
+        raise GraphRefused(place, str(error)) from None
+
+
+def _rename(entity: Entity, name: str, by: User) -> None:
+    require(by, entity, "manage members")
+    entity.name = name
+    try:
+        entity.full_clean()
+    except ValidationError as error:
+        raise ValidationError(error.messages) from None
+    entity.save()
 
 
 def _apply_member(entity: Entity, part: Member, by: User) -> str:
@@ -168,6 +217,8 @@ def _apply_member(entity: Entity, part: Member, by: User) -> str:
     if unknown:
         raise ValidationError({"roles": f"there is no role {unknown[0]!r}; roles are {', '.join(Role.values)}"})
     user = User.objects.filter(username=part.username).first() or _new_user(part, by)
+    if part.email and part.email != user.email:
+        _readdress(user, part.email, by)
     for role in part.roles:
         if not Membership.objects.filter(entity=entity, user=user, role=role).exists():
             grant(entity, user, role, by=by)
@@ -181,7 +232,10 @@ def _new_user(part: Member, by: User) -> User:
     user.full_clean(exclude=["password"])
     if part.password_env:
         password = _from_environment(part.password_env, "password_env")
-        validate_password(password, user)
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            raise ValidationError({"password_env": error.messages}) from None
         user.set_password(password)
     else:
         user.set_unusable_password()
@@ -189,19 +243,30 @@ def _new_user(part: Member, by: User) -> User:
     return user
 
 
+def _readdress(user: User, email: str, by: User) -> None:
+    if not by.is_superuser:
+        raise ValidationError({"email": f"{user} has another address, and only a superuser changes it"})
+    user.email = email
+    user.full_clean()
+    user.save(update_fields=["email"])
+
+
 def _apply_channel(entity: Entity, kind: str, by: User) -> str:
-    onboard(entity, kind, by=by)
+    try:
+        onboard(entity, kind, by=by)
+    except ValidationError as error:
+        raise ValidationError(error.messages) from None
     return f"channel {kind}: onboarded"
 
 
 def _apply_connection(entity: Entity, part: ConnectionPart, by: User) -> str:
     places = {Environment.PRODUCTION: part.production, Environment.SANDBOX: part.sandbox}
     secrets = {
-        str(environment): _from_environment(place.secret_env, f"{environment}.secret_env")
+        str(environment): _from_environment(place.secret_env, f"{environment}_secret")
         for environment, place in places.items()
         if place is not None and place.secret_env
     }
-    save_connection(
+    connection = save_connection(
         entity,
         by=by,
         name=part.name,
@@ -212,7 +277,8 @@ def _apply_connection(entity: Entity, part: ConnectionPart, by: User) -> str:
         auth_name=part.auth_name,
         secrets=secrets,
     )
-    return f"connection {part.name}: {part.production.address}"
+    told = [f"connection {part.name}: {part.production.address}", *(f"  {each}" for each in warnings_of(connection))]
+    return "\n".join(told)
 
 
 def _apply_endpoint(entity: Entity, part: EndpointPart, by: User) -> str:
