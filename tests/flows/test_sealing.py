@@ -36,7 +36,9 @@ def test_everything_that_is_used_goes_in_and_nothing_else(stage: Stage):
     sealed = seal(stage.draft(endpoint="orders"), "sandbox", stage.catalog)
     content = json.loads(sealed.text)
     assert content["environment"] == "sandbox"
-    assert content["definitions"]["connection"] == {"shop": {"address": "https://shop.example.com", "auth": "bearer"}}
+    assert content["definitions"]["connection"] == {
+        "shop": {"address": "https://shop.example.com", "auth": {"kind": "bearer", "name": ""}}
+    }
     assert list(content["definitions"]["endpoint"]) == ["orders"]
     assert sealed.subjects == {"endpoint:1": ("endpoint", "orders"), "connection:1": ("connection", "shop")}
 
