@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -319,6 +320,15 @@ def test_the_list_of_runs_never_counts_the_table(flow: Flow) -> None:
     assert counts
     assert all("LIMIT 5000" in sql for sql in counts)
     assert not any('"flows_run"."request"' in query["sql"] for query in queries)
+
+
+@pytest.mark.parametrize(("came", "told"), [({"code": 200}, "200"), ({"error": "timed_out"}, "timed_out")])
+def test_a_run_shows_the_calls_of_its_steps(flow: Flow, came: dict[str, Any], told: str) -> None:
+    call = {"key": "k", "connection": "shop", "method": "GET", "path": "/orders", "microseconds": 7, **came}
+    step = {"position": 0, "number": 2, "name": "ask", "type": "api_integration", "exit": "yes", "microseconds": 9}
+    run = make_run(flow, RunState.SUCCEEDED, wake_in_seconds=None, trace=dumps([{**step, "calls": [call]}]))
+    shown = text_of(as_user("viewer").get(url(run, "change", run.pk)))
+    assert f"GET /orders on shop: {told}, 7 µs" in shown
 
 
 def test_the_empty_list_of_runs_says_where_runs_come_from(entity: Entity) -> None:
