@@ -2,7 +2,7 @@
 
 Nothing else imports requests, urllib3 or socket, so what holds here holds for all: vetted addresses (`addresses`,
 `sockets`), a deadline for the whole call, bounded answers, no redirects, no proxies of the environment, nothing kept from
-one call to the next but idle connections (`pool`).
+one call to the next, not even a connection (`transport`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from integrations.outbound import (
     OutboundRequest,
     OutboundResponse,
 )
-from integrations.pool import adapter
 from integrations.sockets import Attempt, current
+from integrations.transport import adapter
 
 __all__ = ["LIMITS", "CallFailed", "CallNotBuilt", "Limits", "OutboundRequest", "OutboundResponse", "send"]
 
@@ -51,20 +51,8 @@ def send(request: OutboundRequest, *, limits: Limits = LIMITS) -> OutboundRespon
     host = check_url(request.url).hostname or ""
     started = time.monotonic()
     deadline = started + min(request.timeout_seconds, MAX_TIMEOUT_SECONDS)
-    attempt = Attempt(host, deadline, limits, may_reuse=request.method in SAFE_METHODS)
-    try:
-        status, headers, body = _exchange(prepared, attempt)
-    except CallFailed as failure:
-        if not _was_stale(attempt, failure):
-            raise
-        attempt = Attempt(host, deadline, limits, may_reuse=False)
-        status, headers, body = _exchange(prepared, attempt)
+    status, headers, body = _exchange(prepared, Attempt(host, deadline, limits))
     return OutboundResponse(status, headers, body, time.monotonic() - started)
-
-
-def _was_stale(attempt: Attempt, failure: CallFailed) -> bool:
-    """Whether the target had closed a kept connection: no answer began. Only safe methods use one."""
-    return attempt.reused and not attempt.received_bytes and not failure.timed_out
 
 
 def _prepare(request: OutboundRequest) -> requests.PreparedRequest:
@@ -92,6 +80,7 @@ def _headers(request: OutboundRequest) -> CaseInsensitiveDict[str]:
     for name, value in DEFAULT_HEADERS.items():
         headers.setdefault(name, value)
     headers["Accept-Encoding"] = "gzip, deflate"
+    headers["Connection"] = "close"
     if request.body is not None:
         headers["Content-Length"] = str(len(request.body))
     elif request.method in ("POST", "PUT", "PATCH"):
@@ -110,7 +99,7 @@ def _exchange(prepared: requests.PreparedRequest, attempt: Attempt) -> tuple[int
         failure = _explained(error, attempt)
     finally:
         if raw is not None:
-            raw.close()  # an answer that was read to its end has given its connection back before
+            raw.close()
         current.reset(token)
     raise failure  # here, so that the library's error, which quotes the URL and with it a key, isn't chained
 

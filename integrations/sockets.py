@@ -46,8 +46,6 @@ class Attempt:
     host: str
     deadline: float  # of time.monotonic()
     limits: Limits
-    may_reuse: bool  # whether a connection that was used before will do
-    reused: bool = False  # such a connection was taken
     sent: bool = False  # the target may have got something
     received_bytes: int = 0
     in_head: bool = True  # the headers of the answer aren't complete yet
@@ -166,11 +164,11 @@ def _join(sock: socket.socket, address: Any, host: str) -> None:
     sock.settimeout(min(CONNECT_SECONDS, attempt.left_seconds()))
     sock.connect(address)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if not may_keep(sock, host):
+    if not _reached_allowed(sock, host):
         raise _not_allowed(attempt)
 
 
-def may_keep(sock: socket.socket, host: str) -> bool:
+def _reached_allowed(sock: socket.socket, host: str) -> bool:
     """Whether the other end of a connected socket is an address that may be called."""
     try:
         peer = sock.getpeername()

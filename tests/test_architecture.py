@@ -19,7 +19,7 @@ PURE |= {"pydantic", "pydantic_core", "re2", "referencing", "typing_extensions"}
 """What the engine and the nodes may use besides Python itself: no framework, no database, no network."""
 
 OUTSIDE = {"aiohttp", "http.client", "httpx", "requests", "urllib.request", "urllib3"}
-DOOR = {"integrations.http", "integrations.pool"}
+DOOR = {"integrations.http", "integrations.transport"}
 NOT_PURE = OUTSIDE | {"multiprocessing", "socket", "sqlite3", "subprocess"}
 LONGEST_MODULE = 400
 

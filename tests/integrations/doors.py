@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from integrations import pool, sockets
+from integrations import sockets
 from integrations.http import CallFailed, OutboundRequest, send
 from tests.integrations.servers import Script, Server
 
@@ -18,11 +18,9 @@ Names = dict[str, list[str]]
 
 @pytest.fixture
 def loopback(settings: Any) -> Iterator[None]:
-    """Calls to loopback are allowed, by the operator's setting. Connections are closed before and after."""
+    """Calls to loopback are allowed, by the operator's setting."""
     settings.OUTBOUND_ALLOWED_NETWORKS = ["127.0.0.0/8", "::1/128"]
-    pool.close_all()
     yield
-    pool.close_all()
 
 
 @pytest.fixture
@@ -35,7 +33,6 @@ def serve(loopback: None) -> Iterator[Serve]:
         return started[-1]
 
     yield start
-    pool.close_all()
     for server in started:
         server.close()
 

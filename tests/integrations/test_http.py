@@ -1,4 +1,4 @@
-"""The door with well-behaved servers: what goes over the wire, what comes back, what is kept in between."""
+"""The door with well-behaved servers: what goes over the wire, what comes back, and that nothing is kept."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from integrations import pool, sockets
+from integrations import sockets, transport
 from integrations.http import CallFailed, CallNotBuilt, OutboundRequest, send
 from tests.integrations.doors import Serve, failure, get
-from tests.integrations.servers import answer, echo, raw
+from tests.integrations.servers import Server, answer, echo, raw
 
 pytestmark = pytest.mark.pure
 
@@ -48,6 +48,7 @@ def test_a_request_goes_out_as_it_is_asked_for_and_nothing_else(serve: Serve) ->
             "Accept: application/json, */*;q=0.8",
             "User-Agent: Chatflow",
             "Accept-Encoding: gzip, deflate",
+            "Connection: close",
             "Content-Length: 7",
         ]
     )
@@ -140,61 +141,53 @@ def test_the_library_s_logs_and_errors_hold_no_key(serve: Serve, caplog: pytest.
     assert "planted" not in caplog.text + "".join(traceback.format_exception(broken))
 
 
-# --- Connections that are kept ----------------------------------------------------------------------------------------------
+# --- No connection is used twice ---------------------------------------------------------------------------------------------
+
+FALSE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse"
 
 
-def test_safe_requests_share_a_connection(serve: Serve) -> None:
-    server = serve(echo, keeps=True)
-    for _ in range(3):
-        get(server.url())
-    assert (server.connections, len(server.requests)) == (1, 3)
-
-
-def test_other_requests_make_their_own(serve: Serve) -> None:
-    server = serve(echo, keeps=True)
-    for _ in range(3):
-        send(OutboundRequest("POST", server.url()))
+@pytest.mark.parametrize("late_seconds", [0.0, 0.02])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: keep-alive\r\n\r\ntrue",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntrue\r\n0\r\n\r\n",
+    ],
+)
+def test_what_follows_an_answer_is_never_the_answer_of_another_call(
+    serve: Serve, first: bytes, method: str, late_seconds: float
+) -> None:
+    surplus = [first, late_seconds, FALSE] if late_seconds else [first + FALSE]
+    server = serve(
+        lambda request: surplus if request.split(b" ")[1] == b"/first" else answer(b"mine")(request), keeps=True
+    )
+    send(OutboundRequest(method, server.url("/first")))
+    assert [get(server.url("/second")).body for _ in range(2)] == [b"mine"] * 2
     assert (server.connections, len(server.requests)) == (3, 3)
 
 
-def test_a_connection_that_the_target_closed_is_made_again(serve: Serve) -> None:
-    server = serve(echo, keeps=True)
-    get(server.url())
-    server.drop_connections()
-    assert get(server.url()).status == 200
-    assert server.connections == 2
+def test_each_request_asks_the_target_to_close(serve: Serve) -> None:
+    assert b"\r\nConnection: close\r\n" in get(serve(echo).url()).body
 
 
-def test_a_safe_request_on_a_connection_that_is_just_closing_is_sent_again(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    closing = iter([True, False])
-    server = serve(
-        lambda request: echo(request) if b"/first" in request or not next(closing) else iter([]), keeps=False
-    )
-    monkeypatch.setattr("urllib3.connectionpool.is_connection_dropped", lambda connection: False)  # as if in flight
-    get(server.url("/first"))
-    next(closing)
-    assert get(server.url("/second")).status == 200
+def test_a_connection_is_closed_even_if_the_target_would_keep_it(serve: Serve) -> None:
+    closed = threading.Event()
+
+    class Watching(Server):
+        def _serve(self, connection: socket.socket) -> None:
+            super()._serve(connection)  # ends when we close
+            closed.set()
+
+    with Watching(echo, keeps=True) as server:
+        get(server.url())
+        assert closed.wait(10)
 
 
-def test_a_connection_that_idled_for_long_is_not_used(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = serve(echo, keeps=True)
-    get(server.url())
-    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.0)
-    get(server.url())
-    assert server.connections == 2
-
-
-def test_a_kept_connection_obeys_a_changed_setting(serve: Serve, settings: object) -> None:
-    server = serve(echo, keeps=True)
-    get(server.url())
-    settings.OUTBOUND_ALLOWED_NETWORKS = []  # type: ignore[attr-defined]
-    assert failure(server.url()).code == "target_not_allowed"
-    assert len(server.requests) == 1
-
-
-def test_threads_share_the_pool(serve: Serve) -> None:
+def test_threads_call_at_once(serve: Serve) -> None:
     server = serve(echo, keeps=True)
     bodies: list[bytes] = []
 
@@ -207,24 +200,34 @@ def test_threads_share_the_pool(serve: Serve) -> None:
     for thread in threads:
         thread.join()
     assert sorted(bodies) == sorted(f"/{number}/{turn}".encode() for number in range(8) for turn in range(5))
-    assert server.connections <= 8
+
+
+def test_a_changed_setting_is_obeyed_by_the_next_call(serve: Serve, settings: object) -> None:
+    server = serve(echo, keeps=True)
+    get(server.url())
+    settings.OUTBOUND_ALLOWED_NETWORKS = []  # type: ignore[attr-defined]
+    assert failure(server.url()).code == "target_not_allowed"
+    assert len(server.requests) == 1
+
+
+def test_a_request_whose_connection_closes_is_not_sent_again(serve: Serve) -> None:
+    server = serve(raw())
+    get_failed = failure(server.url())
+    assert (get_failed.code, get_failed.sent, len(server.requests)) == ("bad_answer", True, 1)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_child_process_does_not_use_the_connections_of_its_parent(serve: Serve) -> None:
-    server = serve(echo, keeps=True)
-    get(server.url())
+def test_a_child_process_makes_an_adapter_of_its_own(serve: Serve) -> None:
+    get(serve(echo).url())
     reader, writer = os.pipe()
     child = os.fork()
     if not child:  # pragma: no cover
-        os.write(writer, b"%d" % pool._adapter.cache_info().currsize)
+        os.write(writer, b"%d" % transport._adapter.cache_info().currsize)
         os._exit(0)
     os.waitpid(child, 0)
     assert os.read(reader, 10) == b"0"
     os.close(reader)
     os.close(writer)
-    get(server.url())
-    assert server.connections == 1
 
 
 # --- Calls that are not made ------------------------------------------------------------------------------------------------

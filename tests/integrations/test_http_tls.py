@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from integrations import pool
+from integrations import transport
 from integrations.http import OutboundRequest, send
 from tests.integrations.doors import Names, Serve, failure, get
 from tests.integrations.servers import Server, certificate, echo, forever, raw
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.pure
 @pytest.fixture(autouse=True)
 def _fresh_trust(loopback: None) -> Iterator[None]:
     """The trusted certificates are read anew in each test."""
-    pool.forget()
+    transport.forget()
     yield
-    pool.forget()
+    transport.forget()
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: Names) -> ss
 
 
 def test_a_verified_target_is_called(serve: Serve, trusted: ssl.SSLContext) -> None:
-    server = serve(echo, keeps=True, tls=trusted)
+    server = serve(echo, tls=trusted)
     body = bytes(range(256)) * 2000
     assert send(OutboundRequest("POST", server.url(host="good.test"), body=body)).body.endswith(body)
     assert [get(server.url(host="good.test")).status for _ in range(3)] == [200] * 3
-    assert server.connections == 1
+    assert server.connections == 4
 
 
 def test_a_certificate_for_another_name_is_refused(serve: Serve, trusted: ssl.SSLContext) -> None:
@@ -123,7 +123,7 @@ def test_an_endless_answer_over_tls_is_cut(serve: Serve, trusted: ssl.SSLContext
 
 
 def test_verification_can_not_be_switched_off() -> None:
-    context = pool.adapter().poolmanager.connection_pool_kw["ssl_context"]
+    context = transport.adapter().poolmanager.connection_pool_kw["ssl_context"]
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2

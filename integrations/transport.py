@@ -1,7 +1,8 @@
-"""The pool of connections of this process: vetted when they are made, and again each time they are taken.
+"""How calls travel: requests' transport over vetted sockets, a new connection for each call.
 
-A connection that was used before is taken for safe methods only. The target may just be closing it; then nobody knows
-whether the request arrived, and only a safe one can be sent again without asking.
+No connection is used twice. HTTP/1.1 has nothing that says which request an answer belongs to, only the order: what a
+target sends after the end of its answer, however late, would be the answer of the next call. Looking whether bytes are
+there before a connection is taken again finds only those that are early enough.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import os
 import socket
 import ssl
 import threading
-import time
 from functools import cache
 from typing import Any
 
@@ -23,11 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from integrations import sockets
 
-IDLE_SECONDS = 15.0
-"""Servers and firewalls drop idle connections without a word; most wait longer than this."""
-
-HOSTS_KEPT = 50
-CONNECTIONS_KEPT_PER_HOST = 10
+HOSTS_KNOWN = 50
 
 _making = threading.Lock()
 
@@ -36,35 +32,23 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class VettedConnection(HTTPConnection):
-    idle_since = 0.0
-
     def _new_conn(self) -> socket.socket:
         return sockets.connect(self.host, self.port)
 
 
 class VettedTLSConnection(HTTPSConnection):
-    idle_since = 0.0
-
     def _new_conn(self) -> socket.socket:
         return sockets.connect(self.host, self.port)
 
 
 class VettedPool(HTTPConnectionPool):
-    ConnectionCls = VettedConnection
+    """A pool that stays empty: a connection that comes back is closed."""
 
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        connection: Any = super()._get_conn(timeout)
-        if not connection.is_closed:
-            attempt = sockets.current.get()
-            attempt.reused = attempt.may_reuse and _may_be_used_again(connection)
-            if not attempt.reused:
-                connection.close()  # it will connect anew
-        return connection
+    ConnectionCls = VettedConnection
 
     def _put_conn(self, conn: Any) -> None:
         if conn is not None:
-            conn.idle_since = time.monotonic()
-        super()._put_conn(conn)
+            conn.close()
 
 
 class VettedTLSPool(VettedPool, HTTPSConnectionPool):
@@ -93,11 +77,6 @@ class SafeAdapter(HTTPAdapter):
         return response
 
 
-def _may_be_used_again(connection: Any) -> bool:
-    idle_seconds = time.monotonic() - connection.idle_since
-    return idle_seconds < IDLE_SECONDS and sockets.may_keep(connection.sock, connection.host)
-
-
 def _tls_context() -> ssl.SSLContext:
     """Trusts the public authorities, and those that the operator added to the machine's (or to SSL_CERT_FILE)."""
     context = ssl.create_default_context(cafile=certifi.where())
@@ -115,19 +94,13 @@ def adapter() -> SafeAdapter:
 
 @cache
 def _adapter() -> SafeAdapter:
-    return SafeAdapter(HOSTS_KEPT, CONNECTIONS_KEPT_PER_HOST, max_retries=0)
-
-
-def close_all() -> None:
-    """Close the idle connections; the next call makes its own."""
-    if _adapter.cache_info().currsize:
-        adapter().close()
+    return SafeAdapter(HOSTS_KNOWN, 1, max_retries=0)
 
 
 def forget() -> None:
-    """Make a new adapter at the next call, as in a child process: two processes can't share a connection.
+    """Make a new adapter at the next call, as in a child process: a lock in it may be held by a thread that isn't there.
 
-    The lock is new as well: in a child, it may be held by a thread that isn't there.
+    The lock here is new for the same reason.
     """
     global _making
     _making = threading.Lock()
