@@ -64,7 +64,9 @@ class Journal:
         except NodeError as error:
             self.outcomes[call.key] = dumps({"error": error.code, "message": error.message, "hint": error.hint})
             raise
-        self.outcomes[call.key] = dumps({"code": answer.code, "headers": dict(answer.headers), "data": answer.data})
+        self.outcomes[call.key] = dumps(
+            {"code": answer.code, "headers": dict(answer.headers), "data": answer.data, "note": answer.note}
+        )
         return answer
 
     def settle_outcomes(self) -> None:
@@ -93,7 +95,7 @@ def _replay(outcome: str) -> Answer:
     saved: Any = stored(outcome)
     if "error" in saved:
         raise NodeError(saved["message"], code=saved["error"], hint=saved["hint"])
-    return Answer(saved["code"], saved["headers"], saved["data"])
+    return Answer(saved["code"], saved["headers"], saved["data"], note=saved.get("note", ""))
 
 
 def settle(effect: Effect, *, sent: bool, answer_code: int = 200) -> None:

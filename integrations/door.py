@@ -152,4 +152,15 @@ def _without(pairs: Pairs, others: Pairs) -> Pairs:
 
 def _answer(response: OutboundResponse, redaction: Redaction) -> Answer:
     headers = {name: redaction.text(response.header(name)) for name, _ in response.headers}
-    return Answer(response.status, headers, redaction.value(read(response).data))
+    reading = read(response)
+    return Answer(
+        response.status, headers, redaction.value(reading.data), note=_note(reading.note, response, redaction)
+    )
+
+
+def _note(note: str, response: OutboundResponse, redaction: Redaction) -> str:
+    """The note, without what it may quote of a secret: it cuts what it quotes, so that not even a part is recognised."""
+    quotable = response.header("content-type") + "\n" + response.body.decode("utf-8", "replace")
+    if note and redaction.text(quotable) != quotable:
+        return "The answer can't be read as what it says it is, and it repeats a secret that was sent."
+    return redaction.text(note)

@@ -107,6 +107,8 @@ class Run:
         record["code"] = answer.code
         if answer.pretended:
             record["pretended"] = True
+        if answer.note:
+            record["note"] = answer.note
         return answer
 
 

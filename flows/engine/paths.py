@@ -42,6 +42,15 @@ def follow(value: JSON, keys: Path) -> JSON:
     return value
 
 
+def is_there(value: JSON, path: Path) -> bool:
+    """Whether there is anything behind `path`, be it null."""
+    *way, last = path
+    holder = follow(value, tuple(way))
+    if type(holder) is dict:
+        return last in holder
+    return type(holder) is list and type(last) is int and 0 <= last < len(holder)
+
+
 def path_text(path: Path) -> str:
     """The path as authors write it."""
     root, *keys = path

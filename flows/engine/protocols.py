@@ -37,12 +37,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back from outside. `data` is the read body: JSON as JSON, other text as text."""
+    """What came back from outside. `data` is the read body: JSON as JSON, other text as text.
+
+    `note` says why there is no `data` although there was a body; it holds no secret.
+    """
 
     code: int
     headers: dict[str, str] = field(default_factory=dict)
     data: JSON = None
     pretended: bool = False
+    note: str = ""
 
 
 class Door(Protocol):

@@ -16,6 +16,7 @@ from flows.engine.headers import REFUSED_IN_CALLS, header_findings, problem_of_n
 from flows.engine.language import compile_expression
 from flows.engine.loop import Run
 from flows.engine.node import Branch, Finding, Node, Outcome, Pair, Value, branch_exits, branch_findings, register
+from flows.engine.paths import Path, is_there
 from flows.engine.protocols import Answer
 from flows.engine.strictjson import JSON
 from flows.engine.templates import compile_text
@@ -38,6 +39,9 @@ class ApiIntegration(Node):
     leaves by the first one whose value is what the endpoint says decides: the response code (`404` or `2xx`), or an
     element of the answer. Where none matches, or no answer came, it leaves by `other`; if that leads nowhere the run
     fails with CT51, or with CT12 where time ran out.
+
+    An answer that can't be read as what it says it is has null as its data. The step then leaves as ever, and tells the
+    error `bad_answer`. So it does where a 2xx answer doesn't have the endpoint's base element.
     """
 
     TYPE = "api_integration"
@@ -48,7 +52,7 @@ class ApiIntegration(Node):
         "status": "`success` where the response code is 2xx, else `failure`.",
         "code": "The HTTP response code; null where no answer came.",
         "headers": "The headers of the answer, names in lower case.",
-        "data": "The answer's body, or what the endpoint's base element picks of it.",
+        "data": "The answer's body, or what the endpoint's base element picks of it; null where it can't be read.",
     }
 
     endpoint: str = Field(min_length=1, max_length=64, description="Name of the endpoint.")
@@ -63,11 +67,13 @@ class ApiIntegration(Node):
         try:
             definition = run.definition("endpoint", self.endpoint)
             answer = self._call(run, definition)
-            data = _pick(definition["base_element"], answer.data, run) if definition["base_element"] else answer.data
+            base = definition["base_element"]
+            data = _pick(base, answer.data, run) if base else answer.data
             exit_name = self._exit(run, definition["decides"], answer)
         except (NodeError, LanguageError) as error:
             return self._failed(run, error)
-        return Outcome(exit_name, _outputs("success" if answer.code // 100 == 2 else "failure", answer, data))
+        status = "success" if answer.code // 100 == 2 else "failure"
+        return Outcome(exit_name, _outputs(status, answer, data), error=_trouble(answer, base))
 
     def _call(self, run: Run, definition: Mapping[str, Any]) -> Answer:
         body = run.render(definition["body"]) if self.body is None else self.body
@@ -162,8 +168,29 @@ def _outputs(status: str, answer: Answer, data: JSON) -> dict[str, JSON]:
 
 def _pick(path: str, data: JSON, run: Run) -> JSON:
     """The element of an answer at `path`. `data` is the answer itself, unless it has a member of that name."""
+    return _expression(path).evaluate(_names_in(data), run.budget)
+
+
+def _names_in(data: JSON) -> dict[str, JSON]:
     names: dict[str, JSON] = {"data": data}
-    return _expression(path).evaluate(names | data if isinstance(data, dict) else names, run.budget)
+    return names | data if isinstance(data, dict) else names
+
+
+def _trouble(answer: Answer, base: str) -> NodeError | None:
+    """What is wrong with an answer that came, for the author to see; the step leaves by its code all the same."""
+    if answer.note:
+        return NodeError(answer.note, code="bad_answer")
+    if answer.code // 100 != 2 or all(is_there(_names_in(answer.data), path) for path in _references(base)):
+        return None
+    return NodeError(
+        f"The answer has no {base}, which the endpoint takes as the data.",
+        code="bad_answer",
+        hint="See what the service answers, and change the base element of the endpoint.",
+    )
+
+
+def _references(base: str) -> Iterable[Path]:
+    return _expression(base).references if base else ()
 
 
 def _plain(pairs: Iterable[Pair]) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from flows.engine.limits import MAX_SYNC_STEPS
 from flows.engine.loop import Failed, Finished, Jumped, Result, advance, enter
 from flows.engine.node import End, Signal
 from flows.engine.plan import Plan, compile_content
-from flows.engine.protocols import Call
+from flows.engine.protocols import Answer, Call
 from flows.engine.state import State, Step, read_state
 from flows.engine.strictjson import canonical, dumps, loads
 from flows.pretend import PretendDoor
@@ -25,9 +25,16 @@ BEGAN_AT = "2026-01-31T09:30:00.000Z"
 
 
 class TestDoor(PretendDoor):
-    """A PretendDoor whose key definitions hold their material as text."""
+    """A PretendDoor whose key definitions hold their material as text; `notes`, by node name, go with its answers."""
 
     __test__ = False
+
+    def __init__(self, stand_ins: Mapping[str, Any] | None = None, notes: Mapping[str, str] | None = None) -> None:
+        super().__init__(stand_ins)
+        self.notes = notes or {}
+
+    def call(self, call: Call, definitions: dict[str, dict[str, Any]]) -> Answer:
+        return replace(super().call(call, definitions), note=self.notes.get(call.node, ""))
 
     def key(self, definition: dict[str, Any]) -> bytes:
         if "material" not in definition:

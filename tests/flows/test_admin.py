@@ -322,13 +322,20 @@ def test_the_list_of_runs_never_counts_the_table(flow: Flow) -> None:
     assert not any('"flows_run"."request"' in query["sql"] for query in queries)
 
 
-@pytest.mark.parametrize(("came", "told"), [({"code": 200}, "200"), ({"error": "timed_out"}, "timed_out")])
+@pytest.mark.parametrize(
+    ("came", "told"),
+    [
+        ({"code": 200}, "200, 7 µs"),
+        ({"error": "timed_out"}, "timed_out, 7 µs"),
+        ({"code": 200, "note": "It isn't JSON."}, "200, 7 µs: It isn't JSON."),
+    ],
+)
 def test_a_run_shows_the_calls_of_its_steps(flow: Flow, came: dict[str, Any], told: str) -> None:
     call = {"key": "k", "connection": "shop", "method": "GET", "path": "/orders", "microseconds": 7, **came}
     step = {"position": 0, "number": 2, "name": "ask", "type": "api_integration", "exit": "yes", "microseconds": 9}
     run = make_run(flow, RunState.SUCCEEDED, wake_in_seconds=None, trace=dumps([{**step, "calls": [call]}]))
     shown = text_of(as_user("viewer").get(url(run, "change", run.pk)))
-    assert f"GET /orders on shop: {told}, 7 µs" in shown
+    assert f"GET /orders on shop: {told}" in shown
 
 
 def test_the_empty_list_of_runs_says_where_runs_come_from(entity: Entity) -> None:

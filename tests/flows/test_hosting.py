@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from flows import contents, outside, runs, triggers
 from flows.claims import MAX_CLAIMS
+from flows.effects import _replay
 from flows.engine.errors import FlowError, NodeError
 from flows.engine.protocols import Answer
 from flows.engine.strictjson import loads
@@ -94,6 +95,17 @@ def test_a_finished_call_is_not_made_again_when_its_step_is_done_again():
     done = runs.resume(run.pk)
     assert (done.state, codes(done)) == (RunState.SUCCEEDED, [201, 202])
     assert [call.key for call in door.calls] == [f"{run.pk}:2:0"]
+
+
+def test_a_finished_call_is_replayed_with_its_note():
+    run = runs.run_now(admitted(posting_flow()), deadline_seconds=60, door=ScriptedDoor(Answer(200, note="No JSON.")))
+    assert _replay(Effect.objects.get().outcome) == Answer(200, note="No JSON.")
+    told = runs.story(run)[1]
+    assert (told["calls"][0]["note"], told["error"]) == ("No JSON.", {"code": "bad_answer", "message": "No JSON."})
+
+
+def test_an_outcome_from_before_there_were_notes_is_replayed():
+    assert _replay('{"code":200,"headers":{},"data":null}') == Answer(200)
 
 
 def test_a_call_of_unknown_outcome_is_not_sent_again_in_silence():

@@ -1,7 +1,7 @@
 """Every node type does what its golden cases say (nodes/<type>.json), and every node type has some.
 
 A case has `settings`, `names` (what the run knows), `definitions`, `stand_ins` for calls by node name (`it` is the node),
-`unconnected` exits; and what comes of it: `exit`, or `end`, or `fails`; `error` (the code on the step), `outputs`,
+`notes` on their answers, `unconnected` exits; and what comes of it: `exit`, or `end`, or `fails`; `error` (the code on the step), `outputs`,
 `variables`, `calls`, `findings` (codes), `inputs` (what the trace shows). Left out: not there, but `inputs` and `exits`,
 which are compared where they stand. An output that begins with `re:` is a pattern.
 
@@ -51,7 +51,9 @@ def test_golden_cases_have_descriptions_of_their_own() -> None:
 @pytest.mark.parametrize(("name", "case"), CASES)
 def test_a_node_does_what_its_cases_say(name: str, case: dict[str, Any]) -> None:
     plan, findings = _plan(name, case)
-    run = Host(door=TestDoor(case.get("stand_ins"))).start(plan, case.get("names", {}), step_at=BEGAN_AT)
+    run = Host(door=TestDoor(case.get("stand_ins"), case.get("notes"))).start(
+        plan, case.get("names", {}), step_at=BEGAN_AT
+    )
     expected = {key: value for key, value in case.items() if key not in _GIVEN}
     told = _told(run) | ({"findings": findings} if findings else {})
     if "inputs" in expected:
@@ -60,7 +62,7 @@ def test_a_node_does_what_its_cases_say(name: str, case: dict[str, Any]) -> None
     assert canonical(told) == canonical(expected)
 
 
-_GIVEN = ("description", "settings", "names", "definitions", "stand_ins", "unconnected", "exits")
+_GIVEN = ("description", "settings", "names", "definitions", "stand_ins", "notes", "unconnected", "exits")
 
 
 def _plan(name: str, case: dict[str, Any]) -> tuple[Plan, list[str]]:

@@ -17,10 +17,9 @@ Names = dict[str, list[str]]
 
 
 @pytest.fixture
-def loopback(settings: Any) -> Iterator[None]:
+def loopback(settings: Any) -> None:
     """Calls to loopback are allowed, by the operator's setting."""
     settings.OUTBOUND_ALLOWED_NETWORKS = ["127.0.0.0/8", "::1/128"]
-    yield
 
 
 @pytest.fixture

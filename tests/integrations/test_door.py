@@ -160,6 +160,25 @@ def test_json_that_echoes_a_secret_is_cleaned_everywhere(serve):
     assert got.headers["x-echo"] == "••••"
 
 
+@pytest.mark.parametrize("body", [b"{", b'{"a": 1, "a": 2}', b"NaN"])
+def test_an_answer_that_is_not_the_json_it_says_comes_with_a_note(serve, body):
+    server = serve(answer(body, headers=[("Content-Type", "application/json")]))
+    got = RealDoor().call(call(), define(server, "bearer"))
+    assert (got.code, got.data) == (200, None)
+    assert got.note.startswith("The answer says it is JSON, and isn't")
+
+
+@pytest.mark.parametrize("before", [0, 70])  # a message cuts what it quotes
+@pytest.mark.parametrize("media_type", ["application/json", "text/plain; charset={}"])
+def test_a_note_gives_no_secret_away(serve, before, media_type):
+    key = "k" * before + SECRET
+    body = f'{{"{key}": 1, "{key}": 2}}'.encode()
+    server = serve(answer(body, headers=[("Content-Type", media_type.format(key))]))
+    got = RealDoor().call(call(), define(server, "bearer"))
+    assert got.note
+    assert SECRET[:8] not in repr(got)
+
+
 def test_a_secret_goes_to_no_other_host_than_its_own(server, serve):
     elsewhere = serve(answer())
     definitions = define(server, "bearer")

@@ -240,6 +240,22 @@ def test_what_the_door_raises_beyond_node_errors_stops_the_run_before_the_step()
     assert first_at
 
 
+def test_the_trace_tells_why_an_answer_could_not_be_read() -> None:
+    endpoint = {"connection": "c", "method": "GET", "path": "/", "query": [], "headers": [], "body": None}
+    endpoint |= {"body_type": "none", "decides": "code", "base_element": "r.x", "timeout_seconds": 5, "repeat": "safe"}
+    nodes = [node(1, "api_integration", {"endpoint": "e"}, yes=2), node(2, "api_end")]
+    plan = plan_of(nodes, {"endpoint": {"e": endpoint}})
+    step = Host(door=TestDoor(notes={"api_integration_1": "It isn't JSON."})).start(plan).trace[0]
+    assert (step.calls[0]["note"], step.error) == (
+        "It isn't JSON.",
+        {"code": "bad_answer", "message": "It isn't JSON."},
+    )
+    step = Host(door=TestDoor()).start(plan).trace[0]
+    assert "note" not in step.calls[0]
+    assert step.error is not None
+    assert "r.x" in str(step.error["message"])
+
+
 def test_a_bug_reaches_the_caller() -> None:
     class Broken(TestDoor):
         def call(self, call: Any, definitions: Any) -> Any:
