@@ -241,7 +241,7 @@ def test_the_wire_carries_exactly_the_request_that_was_meant(
     assert target.partition(b"?")[0].endswith(b"/end")
     assert target.count(b"/") == 4
     assert sorted(line.split(b":")[0].lower() for line in lines) == [
-        b"accept", b"accept-encoding", b"content-length", b"content-type", b"host", b"user-agent", b"x-value",
+        b"accept", b"accept-encoding", b"connection", b"content-length", b"content-type", b"host", b"user-agent", b"x-value",
     ]  # fmt: skip
     assert rest == raw
 
