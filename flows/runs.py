@@ -31,9 +31,9 @@ from flows.engine.strictjson import JSON, dumps, stored
 from flows.execution import HINT_GRACE_SECONDS, Also, Execution, error_text, insert_run
 from flows.hints import hint
 from flows.ids import new_run_id
-from flows.models import TERMINAL, Environment, Flow, Run, RunState
+from flows.models import TERMINAL, Run, RunState
 
-__all__ = ["Admitted", "accept", "cancel", "commit", "resume", "run_now", "sandbox_run", "settle", "story"]
+__all__ = ["Admitted", "accept", "cancel", "commit", "resume", "run_now", "settle", "story"]
 
 log = logging.getLogger(__name__)
 
@@ -208,10 +208,3 @@ def _list(text: str) -> list[Any]:
     value = stored(text)
     assert isinstance(value, list)
     return value
-
-
-def sandbox_run(flow: Flow, request: dict[str, JSON], *, step: int = 1, door: Door | None = None) -> Run:
-    """Run the saved draft as it is, and keep the run."""
-    text, plan = contents.sealed_draft(flow)
-    admitted = Admitted(flow.entity_id, flow.pk, None, plan, Environment.SANDBOX, request, step=step, draft=text)
-    return run_now(admitted, deadline_seconds=60, door=door)
