@@ -3,6 +3,8 @@
 
     python3 start.py [--port N] [--data DIR]   install, migrate, make the demo, and serve until Ctrl-C
     python3 start.py test [pytest arguments]   install the test tools too, and run the whole suite
+    python3 start.py chaos [--minutes N]       kill, freeze and cut its parts under load, and count what was lost
+    python3 start.py prove [NAME ...]          attack it at full length, and count what got through
 
 A DATABASE_URL or a REDIS_URL in the environment or in .env takes the place of the embedded database or broker.
 """
@@ -22,11 +24,18 @@ from launch.install import install
 from launch.place import HERE, PYTHON, Refusal
 from launch.serve import serve
 
+FOR_TESTERS = {
+    "test": ["tests/suite.py"],
+    "chaos": ["-m", "tests.chaos"],
+    "prove": ["-m", "tests.proofs"],
+}
+"""Each takes the arguments that follow; these need the test tools."""
 
-def test(arguments: list[str]) -> None:
+
+def examine(how: str, arguments: list[str]) -> None:
     install("requirements-dev.txt")
     os.chdir(HERE)
-    os.execv(PYTHON, [str(PYTHON), str(HERE / "tests" / "suite.py"), *arguments])
+    os.execv(PYTHON, [str(PYTHON), *FOR_TESTERS[how], *arguments])
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -46,8 +55,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        if arguments[:1] == ["test"]:
-            test(arguments[1:])
+        if arguments and arguments[0] in FOR_TESTERS:
+            examine(arguments[0], arguments[1:])
         else:
             options = parse(arguments)
             serve(options.port, options.data.resolve())

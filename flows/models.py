@@ -52,10 +52,11 @@ TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.DEAD, RunSta
 
 
 class Entity(models.Model):
-    """The account that owns everything."""
+    """The account that owns everything. Its finished runs are deleted after `keep_runs_days`; null keeps them."""
 
     slug = models.SlugField(unique=True, max_length=64)
     name = models.CharField(max_length=200)
+    keep_runs_days = models.PositiveIntegerField("keep runs for (days)", null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -230,8 +231,9 @@ class Run(models.Model):
     """One execution of one content (design §7). The row is the truth; a broker message is only a hint.
 
     `wake_at` is when somebody has to look at the run again: to publish it (queued), because its lease ran out
-    (running) or its timer did (waiting); null where nobody has to. `fence` counts claims: a write that names an
-    older one is refused. `durable` runs go on after a crash; others fail as interrupted.
+    (running) or its timer did (waiting); null where nobody has to, as for a queued run whose route is paused. `fence`
+    counts claims: a write that names an older one is refused. `durable` runs go on after a crash; others fail as
+    interrupted. `sealed` holds, encrypted, what `request` shows masked, for as long as the run needs it.
     """
 
     id = models.UUIDField(primary_key=True, default=new_run_id, editable=False)
@@ -249,6 +251,7 @@ class Run(models.Model):
     fence = models.PositiveIntegerField(default=0)
     attempt = models.PositiveSmallIntegerField(default=0)
     request = models.TextField()
+    sealed = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
     wake_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -264,6 +267,7 @@ class Run(models.Model):
             models.Index(fields=["route", "id"], name="run_of_route"),
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="run_to_wake"),
             models.Index(fields=["flow"], condition=Q(state="in_doubt"), name="run_in_doubt"),
+            models.Index(fields=["route"], condition=Q(state="queued", wake_at__isnull=True), name="run_held"),
         ]
 
     def __str__(self) -> str:
@@ -295,7 +299,10 @@ class EffectState(models.TextChoices):
 
 
 class Effect(models.Model):
-    """One outside action that isn't safe, written before it is tried. Its key is `<run>:<step>:<call>`."""
+    """One outside action that isn't safe, written before it is tried. Its key is `<run>:<step>:<call>`.
+
+    `settled_by` said whether one in doubt had arrived.
+    """
 
     key = models.CharField(max_length=80, primary_key=True)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="effects")
@@ -305,6 +312,7 @@ class Effect(models.Model):
     outcome = models.TextField(blank=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
 
     class Meta:
         ordering = ["started_at"]
@@ -322,3 +330,33 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Change(models.Model):
+    """The record of one change to roles, tokens, allow-lists, connections or settings: append-only (docs/security.md).
+
+    `subject` is `route:<id>`, `membership:<id>` and so on, `title` its name then; `before` and `after` are JSON texts
+    of what changed, never a secret. `place` is where it came from: an address, or a command and its OS user. `seal`
+    binds the row, and the one before it in the entity, with a key that the database doesn't hold.
+    """
+
+    entity = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="+", null=True, db_index=False)
+    at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
+    place = models.CharField(max_length=200, blank=True)
+    action = models.CharField(max_length=32)
+    subject = models.CharField(max_length=80)
+    title = models.CharField(max_length=200, blank=True)
+    before = models.TextField(blank=True)
+    after = models.TextField(blank=True)
+    seal = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["entity", "id"], name="change_of_entity"),
+            models.Index(fields=["subject", "id"], name="change_of_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.title or self.subject}"

@@ -23,6 +23,12 @@ class Method(models.TextChoices):
     DELETE = "DELETE", "DELETE"
 
 
+class Mode(models.TextChoices):
+    OPEN = "open", "Open"
+    PAUSED = "paused", "Paused: asynchronous calls are kept and wait"
+    DRAINING = "draining", "Draining: what was accepted is finished, new calls are refused"
+
+
 MAX_DEADLINE_SECONDS = 60
 """Proxies and clients give up around here, and would never see the status URL."""
 
@@ -51,7 +57,11 @@ class Channel(models.Model):
 
 
 class Route(models.Model):
-    """An address at which partners call a flow. `allow` is the canonical text of its allow-list, empty for nobody."""
+    """An address at which partners call a flow. `allow` is the canonical text of its allow-list, empty for nobody.
+
+    `concurrency` bounds the calls that are worked on at once, null for the default (routing/crowd.py). `get_reason` is
+    why a GET may change something outside; without one it may not.
+    """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_route_id, editable=False)
     entity = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="routes", editable=False)
@@ -66,6 +76,11 @@ class Route(models.Model):
         default=25, validators=[MinValueValidator(1), MaxValueValidator(MAX_DEADLINE_SECONDS)]
     )
     rate_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    concurrency = models.PositiveSmallIntegerField(
+        "calls at once", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    mode = models.CharField(max_length=16, choices=Mode.choices, default=Mode.OPEN, editable=False)
+    get_reason = models.CharField("why a GET may have effects", max_length=200, blank=True)
     is_active = models.BooleanField("active", default=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -112,3 +127,27 @@ class IdempotencyRecord(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Refusal(models.Model):
+    """A call that a route refused: what was seen of it, and which rule refused. Some hundred a route are kept."""
+
+    route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="refusals", db_index=False)
+    at = models.DateTimeField()
+    code = models.CharField(max_length=40)
+    reason = models.CharField(max_length=300, blank=True)
+    method = models.CharField(max_length=16, blank=True)
+    seen = models.CharField(max_length=64, blank=True)
+    forwarded = models.CharField(max_length=200, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    token_prefix = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["route", "id"], name="refusal_of_route"),
+            models.Index(fields=["at"], name="refusal_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.address}"

@@ -30,6 +30,7 @@ LEFT_OUT: dict[type[Model], str] = {
     flows.Heartbeat: "shown by /readyz",
     routing.Token: "shown and made on the page of its route",
     routing.IdempotencyRecord: "only the front door reads it, for 72 hours",
+    routing.Refusal: "shown on the page of its route",
     integrations.Secret: "goes in on the connection's page and never comes out",
 }
 REGISTERED = [model for model in apps.get_models() if model in admin.site._registry and model._meta.app_label in OURS]
