@@ -1,13 +1,14 @@
 """The allow-list against golden cases and an oracle that counts bits by itself."""
 
 import socket
+from datetime import date, timedelta
 from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.allowlist import MAX_ENTRIES, AllowListRefused, parse
+from routing.allowlist import MAX_ENTRIES, AllowListRefused, parse, utc_today
 
 pytestmark = pytest.mark.pure
 
@@ -25,6 +26,12 @@ pytestmark = pytest.mark.pure
         ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
         ("::ffff:0:0/96", "0.0.0.0/0"),
         ("0.0.0.0/0;::/0", "0.0.0.0/0; ::/0"),
+        ("10.0.0.1\r\n10.0.0.2\r\n", "10.0.0.1/32; 10.0.0.2/32"),
+        ("10.0.0.2;10.0.0.1#Ann's  office ", "10.0.0.1/32 # Ann's office\n10.0.0.2/32"),
+        ("10.0.0.1  until\t2027-03-31", "10.0.0.1/32 until 2027-03-31"),
+        ("10.0.0.1 until 2027-03-31 # room #7, until then", "10.0.0.1/32 until 2027-03-31 # room #7, until then"),
+        ("10.0.0.1 # a\n10.0.0.1 # b\n10.0.0.1 # a", "10.0.0.1/32 # a\n10.0.0.1/32 # b"),
+        ("10.0.0.1 #", "10.0.0.1/32"),
     ],
 )
 def test_a_list_has_one_canonical_text(text, canonical):
@@ -55,13 +62,49 @@ def test_a_list_has_one_canonical_text(text, canonical):
         ("٣.0.0.1", "is not an IP address"),
         ("167772161", "is not an IP address"),
         ("/8", "is not an IP address"),
+        ("10.0.0.1 until 2027-02-30", "there is no day 2027-02-30"),
+        ("10.0.0.1 until", "needs one day after “until”, written like 2027-03-31"),
+        ("10.0.0.1 until 31.3.2027", "needs one day"),
+        ("10.0.0.1 until 20270331", "needs one day"),
+        ("10.0.0.1 until 2027-03-31 Ann", "A note begins with #."),
+        ("10.0.0.1 Ann", "A note begins with #."),
+        ("until 2027-03-31", "is more than one entry"),
+        ("# the office", "is a note without an address"),
+        ("10.0.0.1 # a\x00b", "can't be shown"),
+        ("10.0.0.1 # " + "n" * 101, "100 is the limit"),
     ],
 )
 def test_a_wrong_entry_is_named_with_what_to_write(text, told):
     with pytest.raises(AllowListRefused) as refused:
         parse(f"192.0.2.1;{text};")
-    assert f"“{text}”" in str(refused.value)
+    assert f"“{text[:60]}" in str(refused.value)
     assert told in str(refused.value)
+
+
+def test_an_entry_admits_to_the_end_of_its_last_day_and_then_nobody():
+    allowed, caller = parse("10.0.0.0/8 until 2027-03-31"), ip_address("10.1.2.3")
+    assert allowed.admits(caller, date(2027, 3, 30))
+    assert allowed.admits(caller, date(2027, 3, 31))
+    assert not allowed.admits(caller, date(2027, 4, 1))
+    assert [str(entry.until) for entry in allowed.of(caller)] == ["2027-03-31"]
+    assert allowed.of(None) == allowed.of(ip_address("11.0.0.1")) == []
+
+
+def test_an_end_that_is_over_holds_today_and_only_for_its_own_entry():
+    yesterday, caller = utc_today() - timedelta(days=1), ip_address("10.0.0.1")
+    assert not parse(f"10.0.0.1 until {yesterday}").admits(caller)
+    assert parse(f"10.0.0.1 until {utc_today()}").admits(caller)
+    assert parse(f"10.0.0.1 until {yesterday}; 10.0.0.0/8").admits(caller)
+
+
+def test_ends_that_are_over_or_near_warn():
+    today = utc_today()
+    over, near, far = (today + timedelta(days=days) for days in (-1, 14, 15))
+    assert parse(f"10.0.0.1 until {over}").warnings == ["Every entry of the list has ended, so every call is refused."]
+    assert parse(f"10.0.0.1 until {over}; 10.0.0.2 until {far}").warnings == []
+    assert parse(f"10.0.0.1 until {near}").warnings == [f"10.0.0.1/32 may call until {near} (UTC) only."]
+    assert parse(f"0.0.0.0/0 until {over}; 10.0.0.1").warnings == []
+    assert "is listed twice" in parse(f"10.0.0.1; 10.0.0.1 until {far}").warnings[0]
 
 
 def test_every_wrong_entry_is_told_at_once():
@@ -134,7 +177,7 @@ def test_admitting_agrees_with_counting_bits(listed, caller, take_one_from_the_l
     assert parse(" ;".join(entry for entry, _ in listed)).admits(ip_address(text)) is expected
 
 
-@given(st.text(alphabet="0123456789abcdef.:/;%[] \n*-xé", max_size=60))
+@given(st.text(alphabet="0123456789abcdef.:/;%[] \n*-xé#until", max_size=60))
 def test_any_text_is_a_list_or_is_refused(text):
     try:
         allowed = parse(text)
