@@ -73,6 +73,18 @@ PROBLEMS: dict[str, Row] = {
     "content_refused": Row(
         503, "Flow not as approved", "What is stored isn't what was approved, so it isn't run. Tell us."
     ),
+    "route_paused": Row(
+        503, "Route paused", "The owner has stopped the route for a while. Send it again after what Retry-After says."
+    ),
+    "route_draining": Row(
+        503, "Route taking no calls", "What was accepted is still finished. Ask the owner when the route takes calls."
+    ),
+    "busy": Row(
+        503, "Too many calls at once", "Nothing was done. Send it again after the seconds that Retry-After names."
+    ),
+    "queue_full": Row(
+        503, "Queue full", "Nothing was accepted. Send it again after the seconds that Retry-After names."
+    ),
     "unavailable": Row(503, "Not available now", "Send it again later; with an Idempotency-Key that is always safe."),
     "server_error": Row(500, "A fault of ours", "Send it again later, and tell us when it stays."),
     "interrupted": Row(
