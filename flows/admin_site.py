@@ -16,7 +16,7 @@ from flows.waiting import waiting_for
 
 APPS = ("flows", "routing", "integrations", "auth")
 MODELS = (
-    ("DynamicApiFlow", "StandardFlow", "Version", "Run", "Membership", "Entity")
+    ("DynamicApiFlow", "StandardFlow", "Version", "Run", "Membership", "Entity", "Change")
     + ("Channel", "Route")
     + ("Connection", "Endpoint", "Key")
 )

@@ -22,6 +22,7 @@ ABILITIES: dict[str, frozenset[Role]] = {
     "approve versions": frozenset({Role.APPROVER}),
     "manage sandbox routes": frozenset({Role.BUILDER}),
     "manage production routes": frozenset({Role.APPROVER}),
+    "see changes": frozenset({Role.OWNER, Role.APPROVER}),
     "look after runs": frozenset({Role.OWNER, Role.BUILDER, Role.APPROVER}),
     "manage endpoints": frozenset({Role.BUILDER}),
     "manage connections": frozenset({Role.INTEGRATOR}),

@@ -21,13 +21,13 @@ PURPOSE = b"chatflow: seal of a decision, 1"
 
 def seal_of(decision: Decision, contributors: Sequence[int]) -> str:
     """The seal that belongs on the decision, made with today's key."""
-    return _mac(settings.CHATFLOW_KEYS[0], _message(decision, contributors))
+    return mac(settings.CHATFLOW_KEYS[0], PURPOSE, _message(decision, contributors))
 
 
 def holds(decision: Decision, contributors: Sequence[int]) -> bool:
     """Whether the decision is as Chatflow sealed it."""
     message = _message(decision, contributors)
-    return any(hmac.compare_digest(_mac(key, message), decision.seal) for key in settings.CHATFLOW_KEYS)
+    return any(hmac.compare_digest(mac(key, PURPOSE, message), decision.seal) for key in settings.CHATFLOW_KEYS)
 
 
 def tampering(version: Version) -> str:
@@ -96,6 +96,7 @@ def _message(decision: Decision, contributors: Sequence[int]) -> bytes:
     ).encode()
 
 
-def _mac(key: str, message: bytes) -> str:
-    derived = hmac.digest(key.encode(), PURPOSE, sha256)
+def mac(key: str, purpose: bytes, message: bytes) -> str:
+    """The seal of a message. A key makes another one for each purpose, so that no seal is taken for one of another."""
+    derived = hmac.digest(key.encode(), purpose, sha256)
     return hmac.new(derived, message, sha256).hexdigest()

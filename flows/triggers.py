@@ -36,13 +36,15 @@ _DECISION = "SELECT 1 FROM flows_decision d WHERE d.version_id"
 _LATEST = "SELECT MAX(l.id) FROM flows_decision l WHERE l.version_id = OLD.id"
 _EDIT = "SELECT 1 FROM flows_edit e WHERE e.subject"
 _CONTRIBUTOR = "SELECT 1 FROM flows_contributor c WHERE c.version_id = NEW.version_id"
+_CHANGE = "SELECT 1 FROM flows_change c WHERE c.entity_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Refuse an event on a row of `table` where the condition holds. `only` names the one vendor that needs it.
 
-    `turn` is the id of the entity whose turn is taken first, as contributors.take_turn does.
+    `turn` is the id of the entity whose turn is taken first, as contributors.take_turn does. `timing` is AFTER where
+    the condition asks for a new row's id, which SQLite gives last.
     """
 
     table: str
@@ -52,6 +54,7 @@ class Rule:
     message: str
     only: str = ""
     turn: str = ""
+    timing: str = "BEFORE"
 
     @property
     def trigger(self) -> str:
@@ -205,6 +208,19 @@ RULES = (
     _never("flows_edit", "UPDATE", "The record of an edit never changes."),
     _never("flows_edit", "DELETE", "The record of an edit is kept for ever."),
     no_replace("flows_edit", "t.id = NEW.id"),
+    # The log of changes only ever grows, each chain at its end.
+    _never("flows_change", "UPDATE", "The record of a change never changes."),
+    _never("flows_change", "DELETE", "The record of a change is kept for ever."),
+    Rule(
+        "flows_change",
+        "INSERT",
+        "last",
+        f"EXISTS ({_CHANGE} = NEW.entity_id AND c.id > NEW.id)"
+        f" OR (NEW.entity_id IS NULL AND EXISTS ({_CHANGE} IS NULL AND c.id > NEW.id))",
+        "A change is recorded after those before it.",
+        timing="AFTER",
+    ),
+    no_replace("flows_change", "t.id = NEW.id"),
     # A draft changes with a record of who did it, and a flow stays the flow it is.
     Rule(
         "flows_flow",
@@ -235,7 +251,14 @@ RULES = (
 
 _registered: list[Rule] = []
 
-KEPT_TABLES = ("flows_content", "flows_version", "flows_decision", "flows_contributor", "flows_edit")
+KEPT_TABLES = (
+    "flows_content",
+    "flows_version",
+    "flows_decision",
+    "flows_contributor",
+    "flows_edit",
+    "flows_change",
+)
 """PostgreSQL can empty a table without touching a row; not these."""
 
 
@@ -347,7 +370,7 @@ def _statements(vendor: str, schema: str, tables: set[str]) -> Iterator[str]:
 def _sqlite(rule: Rule) -> str:
     condition = rule.refused_if.replace("{sha256}", "SHA256(NEW.text)")  # a function that Django adds
     return (
-        f"CREATE TRIGGER {rule.trigger} BEFORE {rule.event} ON {rule.table} FOR EACH ROW WHEN {condition}"
+        f"CREATE TRIGGER {rule.trigger} {rule.timing} {rule.event} ON {rule.table} FOR EACH ROW WHEN {condition}"
         f" BEGIN SELECT RAISE(ABORT, '{_quoted(rule.message)}'); END"
     )
 
@@ -360,7 +383,7 @@ def _postgresql(rule: Rule, schema: str) -> Iterator[str]:
     body = f"{turn}IF {condition} THEN {_raise(rule.message)} END IF; RETURN {result};"
     yield _function(rule.trigger, schema, body)
     yield (
-        f"CREATE TRIGGER {rule.trigger} BEFORE {rule.event} ON {rule.table}"
+        f"CREATE TRIGGER {rule.trigger} {rule.timing} {rule.event} ON {rule.table}"
         f" FOR EACH ROW EXECUTE FUNCTION {rule.trigger}()"
     )
 

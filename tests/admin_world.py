@@ -8,13 +8,15 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from flows.changes import record
 from flows.drafts import import_file
 from flows.engine.strictjson import dumps
-from flows.models import DynamicApiFlow, Entity, Flow, Membership, Role, Run, RunState, StandardFlow, Version
+from flows.models import Change, DynamicApiFlow, Entity, Flow, Membership, Role, Run, RunState, StandardFlow, Version
 from integrations.connections import save_connection
 from integrations.endpoints import save_endpoint
 from integrations.keys import new_aes_material, save_key
@@ -65,6 +67,11 @@ def make_world() -> World:
     token = route.tokens.get()
     hidden = [SECRET, material, for_sandbox, token_text, token.digest]
     hidden += [key.sealed, key.sandbox_sealed, connection.secrets.get().sealed]
+    with transaction.atomic():
+        change = record(
+            entity, by=person("owner"), action="changed", subject="route:acme", before={"step": 1}, after={"step": 2}
+        )
+    assert change is not None
     rows: dict[type[Model], Model] = {
         Entity: entity,
         Membership: Membership.objects.get(entity=entity, user=person("viewer")),
@@ -77,6 +84,7 @@ def make_world() -> World:
         Connection: connection,
         Endpoint: endpoint,
         Key: key,
+        Change: change,
     }
     return World(entity, flow, route, token, token_text, rows, hidden)
 
