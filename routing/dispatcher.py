@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from flows.commits import commit
 from flows.hints import hint
 from flows.models import Heartbeat, Run, RunState
+from routing import refusals
 from routing.replays import forget_old
 
 NAME = "dispatcher"
@@ -33,7 +34,7 @@ HINT_AGAIN_SECONDS = 6
 """A published run that nobody claimed is published again after this."""
 
 TIDY_SECONDS = 600
-"""How often idempotency records past their time are deleted, some thousand at once."""
+"""How often idempotency records and refused calls past their time are deleted, some thousand at once."""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def work(stop: threading.Event) -> None:
                 dispatch()
                 if time.monotonic() - tidied > TIDY_SECONDS:
                     forget_old()
+                    refusals.forget_old()
                     tidied = time.monotonic()
         stop.wait(PERIOD_SECONDS)
     with _patience():

@@ -21,7 +21,7 @@ from flows.contents import ContentRefused
 from flows.engine.payload_schema import problems_of_payload
 from flows.execution import Also
 from flows.models import Run
-from routing import admission, answers, body, idempotency, replays
+from routing import admission, answers, body, idempotency, refusals, replays
 from routing.contract import schema_of, target_of
 from routing.errors import NoNegotiation
 from routing.models import Route, Token
@@ -57,6 +57,7 @@ class Door(APIView):
         if isinstance(exc, Problem):
             seen = {name: self.request.META.get(name, "")[:200] for name in ("REMOTE_ADDR", "HTTP_X_FORWARDED_FOR")}
             log.info("Refused with %s: %s %s", exc.code, exc.detail, seen)
+            refusals.note(self.kwargs["route_id"], self.request.META, exc)
         return super().handle_exception(exc)
 
 
