@@ -1,7 +1,7 @@
 """From draft to production: the table of transitions, and the one way to make one (docs/lifecycle.md).
 
 Buttons, commands and pages ask `allowed` and `why_not`; what they say is what `perform` does. The database holds the
-same rules once more, written apart from these (flows/triggers.py).
+same rules once more, written apart from these (flows/guard.py).
 """
 
 from __future__ import annotations

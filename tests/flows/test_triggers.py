@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from flows import lifecycle, triggers
-from flows.models import Content, Contributor, Decision, Edit, Flow, Version
+from flows import guard, lifecycle, triggers
+from flows.changes import record
+from flows.models import Change, Content, Contributor, Decision, Edit, Flow, Version
 from tests.flows.stage import Stage
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +48,13 @@ UPDATE flows_edit SET subject = 'flow:99'                                       
 DELETE FROM flows_edit                                                                  | kept for ever
 INSERT INTO flows_edit (entity_id, subject, by_id, at) SELECT entity_id, subject, by_id, at FROM flows_edit | recorded when it is made
 INSERT INTO flows_edit (entity_id, subject, by_id, at) SELECT entity_id, 'flow:99', {cleo}, '2020-01-01 00:00:00' FROM flows_flow | recorded when it is made
+UPDATE flows_change SET after = '{}'                                                    | never changes
+UPDATE flows_change SET id = id + 99                                                    | never changes
+UPDATE flows_change SET seal = 'x' WHERE subject = 'route:1'                            | never changes
+DELETE FROM flows_change                                                                | kept for ever
+DELETE FROM flows_change WHERE entity_id IS NULL                                        | kept for ever
+INSERT INTO flows_change {change_columns} SELECT 0, entity_id, at, by_id, place, action, subject, title, before, after, seal FROM flows_change WHERE subject = 'route:1' AND entity_id IS NOT NULL | after those before it
+INSERT INTO flows_change {change_columns} SELECT 0, entity_id, at, by_id, place, action, subject, title, before, after, seal FROM flows_change WHERE subject = 'route:1' AND entity_id IS NULL | after those before it
 DELETE FROM flows_flow WHERE id = {flow}                                                | stays with them
 UPDATE flows_flow SET draft = '[]' WHERE id = {flow}                                    | records by whom
 UPDATE flows_flow SET name = 'Another' WHERE id = {flow}                                | records by whom
@@ -64,6 +72,10 @@ INSERT OR REPLACE INTO flows_version {version_columns} VALUES (99, {flow}, 1, {c
 INSERT OR REPLACE INTO flows_version {version_columns} VALUES (99, {flow}, 2, {content}, 'submitted', '', {cleo}, {now}, {cleo}, {now}) | can't be replaced
 INSERT OR REPLACE INTO flows_decision SELECT * FROM flows_decision                      | as it stands|can't be replaced
 INSERT OR REPLACE INTO flows_contributor (id, version_id, user_id) SELECT id, 99, user_id FROM flows_contributor | can't be replaced
+INSERT OR REPLACE INTO flows_change SELECT * FROM flows_change                          | can't be replaced
+UPDATE OR REPLACE flows_change SET id = (SELECT MIN(id) FROM flows_change) WHERE id = (SELECT MAX(id) FROM flows_change) | never changes
+INSERT INTO flows_change SELECT * FROM flows_change WHERE true ON CONFLICT (id) DO UPDATE SET after = 'x' | can't be replaced
+INSERT INTO flows_content SELECT * FROM flows_content WHERE true ON CONFLICT (sha256) DO UPDATE SET text = 'x' | can't be replaced
 INSERT OR REPLACE INTO flows_edit SELECT * FROM flows_edit                              | recorded when it is made|can't be replaced
 INSERT OR REPLACE INTO flows_flow SELECT * FROM flows_flow                              | can't be replaced
 UPDATE OR IGNORE flows_version SET status = 'approved' WHERE id = {id}                  | with a decision only
@@ -77,11 +89,16 @@ TRUNCATE flows_version CASCADE                                                  
 TRUNCATE flows_decision                                                                 | can't be emptied
 TRUNCATE flows_contributor                                                              | can't be emptied
 TRUNCATE flows_content CASCADE                                                          | can't be emptied
+TRUNCATE flows_change                                                                   | can't be emptied
+TRUNCATE flows_entity CASCADE                                                           | can't be emptied
+TRUNCATE auth_user CASCADE                                                              | can't be emptied
+INSERT INTO flows_change SELECT * FROM flows_change ON CONFLICT (id) DO UPDATE SET after = 'x' | never changes
 TRUNCATE flows_edit                                                                     | can't be emptied
 TRUNCATE flows_flow CASCADE                                                             | can't be emptied
 INSERT INTO flows_content SELECT * FROM flows_content ON CONFLICT (sha256) DO UPDATE SET text = 'x' | content never changes
 """
 
+CHANGE_COLUMNS = "(id, entity_id, at, by_id, place, action, subject, title, before, after, seal)"
 VERSION_COLUMNS = (
     "(id, flow_id, number, content_id, status, summary, submitted_by_id, submitted_at, changed_by_id, changed_at)"
 )
@@ -100,6 +117,9 @@ def names(stage: Stage) -> dict[str, str]:
     """What the statements are about: a version that ben submitted with ana's work, and things beside it."""
     version = stage.submitted()
     other = stage.deployed(stage.draft(slug="other"))
+    for of in (stage.entity, None):
+        for number in (1, 2):
+            record(of, by=stage.olga, action="changed", subject=f"route:{number}", after={"step": number})
     people = {name: str(user.pk) for name, user in stage.people.items()}
     return people | {
         "id": str(version.pk),
@@ -110,6 +130,7 @@ def names(stage: Stage) -> dict[str, str]:
         "other_entity": "99",
         "now": "'2031-05-05 05:05:05'",
         "false": "false",
+        "change_columns": CHANGE_COLUMNS,
         "version_columns": VERSION_COLUMNS,
         "decision_columns": DECISION_COLUMNS,
     }
@@ -124,7 +145,8 @@ def execute(statement: str, names: dict[str, str]) -> None:
 
 def everything() -> list:
     return [
-        list(model.objects.order_by("pk").values()) for model in (Content, Version, Decision, Contributor, Edit, Flow)
+        list(model.objects.order_by("pk").values())
+        for model in (Content, Version, Decision, Contributor, Edit, Flow, Change)
     ]
 
 
@@ -187,7 +209,7 @@ def test_a_second_version_is_not_deployed_over_the_first(stage: Stage):
 
 def test_the_database_knows_the_same_arrows_as_the_table():
     ours = {(one.name, str(one.source), str(one.target)) for one in lifecycle.TRANSITIONS}
-    assert set(triggers.ARROWS) == ours | {("submit", "", "submitted")}
+    assert set(guard.ARROWS) == ours | {("submit", "", "submitted")}
 
 
 def test_triggers_are_built_anew_by_migrate():
