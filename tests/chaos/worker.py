@@ -1,0 +1,57 @@
+"""The worker of a stack: the product's own, with a payload that kills it, and where a test is in a hurry a short lease.
+
+`python -m tests.chaos.worker worker <options of celery>`
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+import django
+
+POISON = "/look/poison"
+"""The path of a call that ends the process that makes it."""
+
+
+def hurry() -> None:
+    """Leases of CHAOS_LEASE_SECONDS, where that is set."""
+    from flows import claims, execution
+
+    seconds = os.environ.get("CHAOS_LEASE_SECONDS")
+    for module in (claims, execution):
+        if seconds:
+            module.LEASE_SECONDS = float(seconds)  # type: ignore[attr-defined]
+
+
+class Poisoned:
+    """The real door, but for the poison."""
+
+    def __init__(self, door: Any) -> None:
+        self.door = door
+
+    def call(self, call: Any, definitions: Any) -> Any:
+        if call.path.startswith(POISON):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.door.call(call, definitions)
+
+    def key(self, definition: Any) -> bytes:
+        return bytes(self.door.key(definition))
+
+
+def main(arguments: list[str]) -> None:
+    from chatflow.celery import app
+
+    django.setup()
+    hurry()
+    from flows import outside
+
+    real = outside.door
+    outside.door = lambda: Poisoned(real())
+    app.worker_main(arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
