@@ -25,8 +25,8 @@ from rest_framework.request import Request
 
 from routing.problem import Answer, Problem, response
 
-FOR_PROGRAMS = ("dynamic", "problems", "healthz", "readyz", "metrics")
-"""How paths begin whose answers are read by programs, however many slashes and capitals somebody put there."""
+FOR_PEOPLE = ("", "admin", "static")
+"""What paths begin with whose answers people read; whoever asks for any other is a program, or gropes for one's door."""
 
 _BY_CLASS: list[tuple[type[Exception], str]] = [
     (Http404, "not_found"),
@@ -104,7 +104,7 @@ def _by_a_program(request: HttpRequest) -> bool:
     path = request.path_info.strip("/").lower()
     if path.startswith("partner/"):
         return path.endswith("/openapi.json") or request.method not in {"GET", "HEAD"}
-    return path.startswith(FOR_PROGRAMS)
+    return path.partition("/")[0] not in FOR_PEOPLE
 
 
 def _replacing(request: HttpRequest, other: HttpResponseBase) -> Problem:

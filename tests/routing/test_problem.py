@@ -53,7 +53,7 @@ def page(request, name):
 urlpatterns = [
     path("dynamic/drf/<name>", Raising.as_view()),
     path("dynamic/django/<name>", page),
-    path("elsewhere/<name>", page),
+    path("admin/<name>", page),
     path("", include("routing.urls")),
 ]
 
@@ -133,6 +133,9 @@ def test_nobody_negotiates(client, address, headers):
         ("/Dynamic/drf/problem", 404, "not_found"),
         ("/partner/made-up/openapi.json", 404, "not_found"),
         ("/Healthz/", 404, "not_found"),
+        ("/./dynamic/drf/problem", 404, "not_found"),
+        ("/dynamik/drf/problem", 404, "not_found"),
+        ("/%00", 404, "not_found"),
     ],
 )
 def test_what_django_answers_is_a_problem_document(client, address, status, code):
@@ -163,7 +166,7 @@ def test_an_answer_of_the_front_door_passes_as_it_is(client):
 
 
 def test_other_pages_keep_their_errors(client):
-    assert client.get("/elsewhere/404").content == b"<html>not ours</html>"
+    assert client.get("/admin/404").content == b"<html>not ours</html>"
 
 
 def test_the_type_of_every_problem_can_be_looked_up(client):
