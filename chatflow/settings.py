@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "chatflow.logs.RequestLog",
     "routing.errors.ProblemDocuments",
     "chatflow.health.Probes",
+    "routing.crowd.BodiesElsewhere",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

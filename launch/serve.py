@@ -154,7 +154,7 @@ def children(env: dict[str, str], port: int, data: Path) -> list[Child]:
         "--without-mingle",
     ]
     granian = ["-m", "granian", "--interface", "wsgi", "--http", "1", "--workers", "2"]
-    granian += ["--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "16"]
+    granian += ["--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "192"]
     granian += ["--respawn-failed-workers", "--workers-kill-timeout", "35"]
     commands = {
         "dispatcher": ["manage.py", "dispatcher"],

@@ -13,22 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 
-import structlog
-from django.conf import settings
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
+
+from routing.broker import Broker, broker
 
 WINDOW_SECONDS = 60
-
-BROKER_TIMEOUT_SECONDS = 0.2
-"""A count is worth no longer wait than this."""
-
-BROKER_REST_SECONDS = 5.0
-"""After a failure the broker isn't asked again for so long: a stalled one costs one request a wait, not every one."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,12 +29,11 @@ class Verdict:
 
 
 class Limiter:
-    """Counts requests per key and window: in `client` when it answers, else in this process."""
+    """Counts requests per key and window: in the broker when it answers, else in this process."""
 
-    def __init__(self, client: Redis | None, clock: Callable[[], float] = time.time) -> None:
-        self._client = client
+    def __init__(self, shared: Broker, clock: Callable[[], float] = time.time) -> None:
+        self._shared = shared
         self._clock = clock
-        self._rest_until = 0.0
         self._lock = Lock()
         self._window = 0
         self._counts: dict[str, int] = {}
@@ -57,25 +45,10 @@ class Limiter:
         left = max(1, round((window + 1) * WINDOW_SECONDS - now))
         if per_minute is None:
             return Verdict(True, left)
-        count = self._count_in_broker(key, window, now)
+        count = self._shared.ask(lambda client: _count(client, f"chatflow:rate:{key}:{window}"))
         if count is None:
             count = self._count_here(key, window)
         return Verdict(count <= per_minute, left)
-
-    def _count_in_broker(self, key: str, window: int, now: float) -> int | None:
-        if self._client is None or now < self._rest_until:
-            return None
-        name = f"chatflow:rate:{key}:{window}"
-        try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.incr(name)
-                pipeline.expire(name, 2 * WINDOW_SECONDS)
-                count, _ = pipeline.execute()
-        except RedisError as error:
-            self._rest_until = now + BROKER_REST_SECONDS
-            log.warning("rate_limit_without_broker", error=str(error), rest_seconds=BROKER_REST_SECONDS)
-            return None
-        return int(count)
 
     def _count_here(self, key: str, window: int) -> int:
         with self._lock:
@@ -85,17 +58,15 @@ class Limiter:
             return self._counts[key]
 
 
+def _count(client: Redis, name: str) -> int:
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.incr(name)
+        pipeline.expire(name, 2 * WINDOW_SECONDS)
+        count, _ = pipeline.execute()
+    return int(count)
+
+
 @lru_cache(maxsize=1)
 def limiter() -> Limiter:
-    """The limiter of this process, over the broker of the settings."""
-    return Limiter(client(settings.REDIS_URL) if settings.REDIS_URL else None)
-
-
-def client(url: str) -> Redis:
-    """A client that gives up at once: no second try, no long wait."""
-    return Redis.from_url(
-        url,
-        socket_timeout=BROKER_TIMEOUT_SECONDS,
-        socket_connect_timeout=BROKER_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
+    """The limiter of this process."""
+    return Limiter(broker())

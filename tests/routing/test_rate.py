@@ -1,14 +1,24 @@
 """Rates: counted in the broker, and in the process while it is away."""
 
 import socket
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis.exceptions import RedisError
 
-from routing import rate
+from routing import broker, rate
+from routing.broker import Broker
 
 pytestmark = pytest.mark.pure
+
+AWAY = Broker(None)
+
+
+@pytest.fixture
+def broker_url(request):
+    return request.getfixturevalue("broker")
 
 
 class Clock:
@@ -25,7 +35,7 @@ def allowed(limiter, times, per_minute=3, key="r"):
 
 def test_so_many_requests_a_minute_and_no_more():
     clock = Clock()
-    limiter = rate.Limiter(None, clock)
+    limiter = rate.Limiter(AWAY, clock)
     assert allowed(limiter, 5) == [True, True, True, False, False]
     clock.now += 59.9
     assert allowed(limiter, 1) == [False]
@@ -34,18 +44,18 @@ def test_so_many_requests_a_minute_and_no_more():
 
 
 def test_each_key_has_its_own_count():
-    limiter = rate.Limiter(None, Clock())
+    limiter = rate.Limiter(AWAY, Clock())
     assert allowed(limiter, 4, key="a")[-1] is False
     assert allowed(limiter, 3, key="b") == [True, True, True]
 
 
 def test_without_a_limit_nothing_is_counted():
-    assert all(allowed(rate.Limiter(None, Clock()), 500, per_minute=None))
+    assert all(allowed(rate.Limiter(AWAY, Clock()), 500, per_minute=None))
 
 
 @pytest.mark.parametrize(("now", "seconds"), [(6_000.0, 60), (6_030.4, 30), (6_059.9, 1)])
 def test_the_answer_says_when_the_next_window_begins(now, seconds):
-    assert rate.Limiter(None, Clock(now)).check("r", 1).retry_after_seconds == seconds
+    assert rate.Limiter(AWAY, Clock(now)).check("r", 1).retry_after_seconds == seconds
 
 
 class Broken:
@@ -60,22 +70,35 @@ class Broken:
 
 def test_while_the_broker_is_away_the_process_counts_and_does_not_ask_every_time():
     clock, client = Clock(), Broken()
-    limiter = rate.Limiter(client, clock)
+    limiter = rate.Limiter(Broker(client, clock), clock)
     assert allowed(limiter, 5) == [True, True, True, False, False]
     assert client.asked == 1
-    clock.now += rate.BROKER_REST_SECONDS
-    assert allowed(limiter, 1) == [False]
+    clock.now += broker.REST_SECONDS
+    assert allowed(limiter, 2) == [False, False]
     assert client.asked == 2
 
 
 def test_a_broker_that_accepts_and_says_nothing_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        limiter = rate.Limiter(rate.client(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"))
+        limiter = rate.Limiter(Broker(broker.client(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")))
         assert limiter.check("r", 1).allowed
 
 
-def test_processes_share_one_count_in_the_broker_and_it_expires(broker):
+def test_processes_share_one_count_in_the_broker_and_it_expires(broker_url):
     key = uuid.uuid4().hex
-    one, other = (rate.Limiter(rate.client(broker), Clock()) for _ in range(2))
+    one, other = (rate.Limiter(Broker(broker.client(broker_url)), Clock()) for _ in range(2))
     assert allowed(one, 2, key=key) + allowed(other, 2, key=key) == [True, True, True, False]
-    assert 0 < rate.client(broker).ttl(f"chatflow:rate:{key}:100") <= 120
+    assert 0 < broker.client(broker_url).ttl(f"chatflow:rate:{key}:100") <= 120
+
+
+def test_fifty_threads_at_once_get_no_call_more_than_the_limit(broker_url):
+    key, start = uuid.uuid4().hex, threading.Barrier(50)
+    limiter = rate.Limiter(Broker(broker.client(broker_url)), Clock())
+
+    def knock(_):
+        start.wait()
+        return [limiter.check(key, 100).allowed for _ in range(10)]
+
+    with ThreadPoolExecutor(50) as pool:
+        answers = [allowed for answers in pool.map(knock, range(50)) for allowed in answers]
+    assert answers.count(True) == 100
