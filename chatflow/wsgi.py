@@ -2,14 +2,16 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 from django.db import connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatflow.settings")
-
-application = get_wsgi_application()
+django.setup(set_prefix=False)
 
 from chatflow.checks import refuse_to_start  # noqa: E402 - only now can a model be imported
+from chatflow.handler import Handler  # noqa: E402
+
+application = Handler()
 
 refuse_to_start()
 connection.close()  # this thread serves nothing
