@@ -19,6 +19,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from flows import outside
+from flows.acting import why_not_deployed
 from flows.contributors import contributors_of, moment, take_turn
 from flows.engine.errors import FlowError
 from flows.engine.graph import read_graph
@@ -289,6 +290,8 @@ def _refuse_broken_ways(version: Version) -> None:
     for issue in check(sealed.graph, slug=flow.slug, kind=flow.kind, catalog=catalog):
         if issue.code in ("jump_target_broken", "jump_step_missing"):
             raise Refused(f"{version} would lead runs astray: {issue.message} {issue.hint}")
+    if reason := why_not_deployed(version, sealed, catalog):
+        raise Refused(reason)
 
 
 def _retire_deployed(version: Version, by: User, via: Via) -> None:

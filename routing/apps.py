@@ -7,8 +7,9 @@ class RoutingConfig(AppConfig):
 
     def ready(self) -> None:
         from flows import entries, triggers
+        from routing.gets import unconfirmed_gets
         from routing.routes import routes_into
         from routing.triggers import RULES
 
-        entries.register_routes(routes_into)
+        entries.register_routes(routes_into, unconfirmed_gets)
         triggers.register(RULES)

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from flows import outside
+from flows.changes import Facts, facts, record, subject_of
 from flows.contributors import take_turn
 from flows.engine.graph import Graph, read_graph
 from flows.engine.protocols import Entry
@@ -19,6 +20,7 @@ from flows.models import Environment, Flow, Kind, Status
 from flows.roles import require
 from routing import allowlist
 from routing.channels import why_no_routes
+from routing.gets import forget_reason, why_unconfirmed
 from routing.models import Route
 
 ABILITY = {
@@ -27,7 +29,19 @@ ABILITY = {
 }
 
 GIVEN = frozenset(
-    {"name", "step", "method", "allow", "is_async", "environment", "deadline_seconds", "rate_per_minute", "is_active"}
+    [
+        "name",
+        "step",
+        "method",
+        "allow",
+        "is_async",
+        "environment",
+        "deadline_seconds",
+        "rate_per_minute",
+        "concurrency",
+        "get_reason",
+        "is_active",
+    ]
 )
 """Its environment is given once: a partner's address never begins to answer with a draft. The rest can be changed."""
 
@@ -59,7 +73,10 @@ def change_route(route: Route, *, by: User, **values: Any) -> Route:
 def remove_route(route: Route, *, by: User) -> None:
     """Remove a route with its tokens; its runs stay. Raises PermissionDenied."""
     _require(by, route)
-    route.delete()
+    with transaction.atomic():
+        take_turn(route.entity_id)
+        _record(route, "removed", by, before=_told(route), after=None)
+        route.delete()
 
 
 def require_manager(by: User, route: Route) -> None:
@@ -89,13 +106,30 @@ def _save(route: Route, values: dict[str, Any], by: User) -> Route:
         setattr(route, name, value)
     with transaction.atomic():
         take_turn(route.entity_id)
+        before = Route.objects.filter(pk=route.pk).first()
         route.allow = _canonical(route.allow)
+        forget_reason(route, before, values)
         route.full_clean(exclude=["id", "entity", "created_by"])
         _require(by, route)
         if reason := why_not_step(route.flow, route.step, route.environment) or _why_broken(route):
             raise ValidationError({"step": reason})
-        route.save()
+        if reason := why_unconfirmed(route, before):
+            raise ValidationError({"get_reason": reason})
+        # Only what is given: a stale row must not take back a pause.
+        route.save(update_fields=None if before is None else {*values, "get_reason"})
+        action, was = ("changed", _told(before)) if before else ("made", None)
+        _record(route, action, by, before=was, after=_told(route))
     return route
+
+
+def _told(route: Route) -> dict[str, object]:
+    """What the log of changes says of a route."""
+    return {**facts(route, *GIVEN), "flow": route.flow.slug}
+
+
+def _record(route: Route, action: str, by: User, *, before: Facts | None, after: Facts | None) -> None:
+    subject, title = subject_of(route), str(route)
+    record(route.entity, by=by, action=action, subject=subject, title=title, before=before, after=after)
 
 
 def why_not_step(flow: Flow, step: int, environment: str) -> str:

@@ -154,6 +154,10 @@ class Node(Settings):
         """Definitions that the node needs, as (kind, name)."""
         return ()
 
+    def acts(self, definitions: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether doing it once more may change something outside once more; `definitions` are what `uses` names."""
+        return False
+
     def findings(self) -> Iterable[Finding]:
         """Problems in the settings beyond what their types say."""
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -132,6 +132,9 @@ class ApiIntegration(Node):
 
     def uses(self) -> tuple[tuple[str, str], ...]:
         return (("endpoint", self.endpoint),)
+
+    def acts(self, definitions: Sequence[Mapping[str, Any]]) -> bool:
+        return any(definition["repeat"] != "safe" for definition in definitions)
 
     def findings(self) -> Iterator[Finding]:
         yield from header_findings(self.headers, REFUSED_IN_CALLS)
