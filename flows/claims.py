@@ -5,26 +5,22 @@ Every write of its owner names the fence; an owner whose lease was taken over wr
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from flows.commits import commit
+from flows.leases import lease_end
 from flows.models import Run, RunState
 
-LEASE_SECONDS = 90
-"""Longer than the longest outside call (60 s), its connecting and a slow checkpoint."""
-
-RENEW_AFTER_SECONDS = 15
-"""A lease older than this is renewed before the next step."""
-
 MAX_CLAIMS = 5
-"""Claims without a checkpoint in between; then the run is dead."""
+"""Claims without a checkpoint in between; when the last one's lease is over, the run is dead (flows/alarms.py)."""
 
-log = logging.getLogger(__name__)
+HINT_GRACE_SECONDS = 3
+"""How long a published hint has before the dispatcher publishes the run again."""
 
 
 class LeaseLost(Exception):
@@ -32,14 +28,15 @@ class LeaseLost(Exception):
 
 
 def claim(run_id: UUID) -> Run | None:
-    """Make the caller the owner of a queued run, or of one whose lease ran out. None where somebody was faster."""
-    lease_over = Q(state=RunState.RUNNING, wake_at__lt=Now())
+    """Make the caller the owner of a queued run, or of one whose lease ran out. None where there is nothing to own.
+
+    That is: somebody was faster, the run is held back or over, or it was claimed often enough.
+    """
+    is_queued = Q(state=RunState.QUEUED, wake_at__isnull=False)
+    lease_over = Q(state=RunState.RUNNING, wake_at__lt=Now(), attempt__lt=MAX_CLAIMS)
     won = commit(
-        lambda: Run.objects.filter(Q(state=RunState.QUEUED) | lease_over, pk=run_id).update(
-            state=RunState.RUNNING,
-            fence=F("fence") + 1,
-            attempt=F("attempt") + 1,
-            wake_at=Now() + timedelta(seconds=LEASE_SECONDS),
+        lambda: Run.objects.filter(is_queued | lease_over, pk=run_id).update(
+            state=RunState.RUNNING, fence=F("fence") + 1, attempt=F("attempt") + 1, wake_at=lease_end()
         )
     )
     return Run.objects.get(pk=run_id) if won else None
@@ -47,17 +44,27 @@ def claim(run_id: UUID) -> Run | None:
 
 def renew(run: Run) -> None:
     """Own the run for another lease. Raises LeaseLost."""
-    owned(run, wake_at=Now() + timedelta(seconds=LEASE_SECONDS))
+    commit(lambda: owned(run, wake_at=lease_end()))
 
 
 def owned(run: Run, **changes: object) -> None:
-    """Change the run's row as its owner. Raises LeaseLost where the fence moved on or the run isn't running."""
-    held = Run.objects.filter(pk=run.pk, fence=run.fence, state=RunState.RUNNING)
-    if not commit(lambda: held.update(**changes)):
+    """Change the run's row as its owner; part of a write. Raises LeaseLost where the fence moved on or it isn't running."""
+    if not Run.objects.filter(pk=run.pk, fence=run.fence, state=RunState.RUNNING).update(**changes):
         raise LeaseLost(f"Run {run.pk} belongs to another worker.")
+
+
+def hinted() -> CombinedExpression:
+    """The `wake_at` of a queued run whose hint is published with this write."""
+    return Now() + timedelta(seconds=HINT_GRACE_SECONDS)
 
 
 def queued(limit: int) -> list[UUID]:
     """Some runs that nobody works on yet, the longest waiting first."""
     rows = Run.objects.filter(state=RunState.QUEUED, wake_at__isnull=False).order_by("wake_at")
     return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def held(route_id: str | None = None) -> QuerySet[Run]:
+    """Runs that are held back (flows/holding.py), of one route or of all."""
+    runs = Run.objects.filter(state=RunState.QUEUED, wake_at__isnull=True)
+    return runs if route_id is None else runs.filter(route=route_id)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from flows.commits import commit
@@ -20,6 +21,12 @@ from flows.hints import hint
 from flows.models import Effect, EffectState, Run, RunState
 
 WriteEffect = Callable[[Effect], None]
+
+
+class MakeSure(Protocol):
+    """Raises where the run isn't ours any more. `again`: the call was begun before, maybe by somebody else."""
+
+    def __call__(self, *, again: bool) -> None: ...
 
 
 class InDoubt(Exception):
@@ -36,8 +43,8 @@ class Journal:
     Outcomes wait in `outcomes` for the next checkpoint: `settle_outcomes` writes them.
     """
 
-    def __init__(self, door: Door, before: WriteEffect, known: dict[str, Effect]) -> None:
-        self._door, self._before, self._known = door, before, known
+    def __init__(self, door: Door, before: WriteEffect, make_sure: MakeSure, known: dict[str, Effect]) -> None:
+        self._door, self._before, self._make_sure, self._known = door, before, make_sure, known
         self.outcomes: dict[str, str] = {}
 
     def key(self, definition: dict[str, Any]) -> bytes:
@@ -48,6 +55,7 @@ class Journal:
         if call.repeat == "safe" or definitions.get("connection", {}).get(call.connection, {}).get("pretend"):
             return self._door.call(call, definitions)
         effect = self._known.get(call.key)
+        again = effect is not None
         if effect is None:
             effect = Effect(key=call.key, repeat=call.repeat, request=_request(call), started_at=timezone.now())
             self._before(effect)
@@ -56,6 +64,7 @@ class Journal:
             return _replay(effect.outcome)
         elif effect.state != EffectState.NOT_SENT and effect.repeat == "never":
             raise InDoubt(effect.key)
+        self._make_sure(again=again)
         return self._send(read_request(effect.request), definitions)
 
     def _send(self, call: Call, definitions: dict[str, dict[str, Any]]) -> Answer:
@@ -98,14 +107,17 @@ def _replay(outcome: str) -> Answer:
     return Answer(saved["code"], saved["headers"], saved["data"], note=saved.get("note", ""))
 
 
-def settle(effect: Effect, *, sent: bool, answer_code: int = 200) -> None:
-    """A person says whether a doubtful effect arrived; its run goes on. Raises FlowError where nothing is in doubt."""
+def settle(effect: Effect, *, sent: bool, by: User, answer_code: int = 200) -> None:
+    """A person says whether a doubtful effect arrived; its run goes on. Raises FlowError where nothing is in doubt.
+
+    Who may do so is for the caller to check.
+    """
     outcome = dumps({"code": answer_code, "headers": {}, "data": None}) if sent else ""
     state = EffectState.DONE if sent else EffectState.NOT_SENT
 
     def write() -> None:
         doubtful = Effect.objects.filter(pk=effect.pk, state=EffectState.IN_DOUBT)
-        if not doubtful.update(state=state, outcome=outcome, finished_at=timezone.now()):
+        if not doubtful.update(state=state, outcome=outcome, finished_at=timezone.now(), settled_by=by):
             raise FlowError("Nothing is in doubt here any more.", code="not_in_doubt", hint="Look at the run again.")
         waiting = Run.objects.filter(pk=effect.run_id, state=RunState.IN_DOUBT)
         waiting.update(state=RunState.QUEUED, attempt=0, wake_at=timezone.now())

@@ -9,16 +9,17 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from flows import contents, notices
-from flows.claims import LEASE_SECONDS, RENEW_AFTER_SECONDS, LeaseLost, owned, renew
-from flows.commits import commit
+from flows import alarms, contents, leases, stopping
+from flows.claims import LeaseLost, hinted, owned, renew
+from flows.commits import AWAY, commit
 from flows.effects import InDoubt, Journal
 from flows.engine.errors import RunError
 from flows.engine.limits import MAX_ASYNC_STEPS, MAX_SYNC_STEPS
@@ -31,9 +32,6 @@ from flows.engine.strictjson import JSON, dumps
 from flows.hints import hint
 from flows.models import Effect, EffectState, Run, RunState, Segment
 from flows.sealing import store
-
-HINT_GRACE_SECONDS = 3
-"""How long a published hint has before the dispatcher publishes the run again."""
 
 log = logging.getLogger(__name__)
 
@@ -56,19 +54,28 @@ class Execution:
     draft: str = ""
     known: dict[str, Effect] = field(default_factory=dict)
     segments: int = 0
-    saved: bool = False
+    lease: leases.Lease | None = None
     trace: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.door, self._checkpoint, self.known)
-        self.renewed = time.monotonic()
+        self.journal = Journal(self.door, self._checkpoint, self._make_sure, self.known)
 
     def carry_out(self, plan: Plan, signal: Signal | None = None) -> Run:
-        """Take the run as far as it goes here: to its end, a wait, a hand-over, or doubt."""
+        """Take the run as far as it goes here: to its end, a wait, a hand-over, or doubt.
+
+        Raises LeaseLost, and one of AWAY where the database is away: then the run stays where it was put down last.
+        """
+        try:
+            return self._carry_out(plan, signal)
+        finally:
+            if self.lease is not None:
+                leases.drop(self.lease)
+
+    def _carry_out(self, plan: Plan, signal: Signal | None) -> Run:
         try:
             result = self._drive(plan, signal)
         except HandOver:
-            return self._put_down(RunState.QUEUED, timezone.now() + timedelta(seconds=HINT_GRACE_SECONDS))
+            return self._put_down(RunState.QUEUED, hinted())
         except InDoubt as doubt:
             return self._doubt(doubt.key)
         if isinstance(result, Waiting):
@@ -91,45 +98,63 @@ class Execution:
                 signal = None
         except RunError as error:
             return Failed(error)
-        except (HandOver, InDoubt, LeaseLost):
+        except (HandOver, InDoubt, LeaseLost, *AWAY):
             raise
         except Exception:  # the one edge at which a bug is caught: the caller gets an answer, the log the traceback
             log.exception("The run failed because of a bug.")
             return Failed(RunError("Something went wrong inside Chatflow.", hint="The log has the details."))
 
     def _between(self) -> None:
-        """Before each step: is there time left, is the run still ours?"""
+        """Before each step: is there time left, does this process go on, is the run still ours?"""
         now = time.monotonic()
-        if self.deadline is not None and now >= self.deadline:
+        if self.deadline is None:
+            if stopping.is_asked():
+                raise HandOver
+        elif now >= self.deadline:
             raise HandOver
-        if self.saved and now - self.renewed > RENEW_AFTER_SECONDS:
-            renew(self.run)
-            self.renewed = now
+        if self.lease is not None:
+            self.lease.moved_at = now
+            if self.lease.lost:
+                raise LeaseLost(f"Run {self.run.pk} belongs to another worker.")
 
     def insert(self, also: Also | None = None) -> None:
-        """Write the run's row before its first effect."""
-        self.run.fence, self.run.attempt = 1, 1
-        self.run.wake_at = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+        """Write the run's row before its first effect, and own it."""
+        run, began_at = self.run, time.monotonic()
+        run.fence, run.attempt = 1, 1
+        run.wake_at = leases.lease_end()
 
         def write() -> None:
-            insert_run(self.run, self.draft)
+            insert_run(run, self.draft)
             if also is not None:
-                also(self.run)
+                also(run)
 
-        commit(write)
-        self.saved = True
+        commit(write, kept=Run.objects.filter(pk=run.pk).exists)
+        self.lease = leases.keep(run, began_at)
+
+    def _make_sure(self, *, again: bool) -> None:
+        """Right before an effect goes out: it is ours to send. What was begun before is asked of the database.
+
+        Raises LeaseLost. Whoever is frozen after this, and within the call itself, can't be helped.
+        """
+        assert self.lease is not None
+        self.lease.moved_at = began_at = time.monotonic()
+        if again or not self.lease.is_sure():
+            renew(self.run)
+            self.lease.renewed_at = began_at
 
     def _checkpoint(self, effect: Effect) -> None:
         """Commit where the run stands, with the effect that comes next."""
         effect.run = self.run
-        if not self.saved:
+        if self.lease is None:
             self.insert()
-        self._write(lambda: effect.save(force_insert=True), attempt=0, wake_at=Now() + timedelta(seconds=LEASE_SECONDS))
-        self.renewed = time.monotonic()
+        assert self.lease is not None
+        began_at = time.monotonic()
+        self._write(lambda: effect.save(force_insert=True), attempt=0, wake_at=leases.lease_end())
+        self.lease.renewed_at = began_at
 
-    def _put_down(self, state: RunState, wake_at: datetime | None) -> Run:
+    def _put_down(self, state: RunState, wake_at: datetime | Combinable | None) -> Run:
         """Leave the run to the workers: it is queued, or it waits."""
-        if not self.saved:
+        if self.lease is None:
             self.insert()
         then = (lambda: hint(self.run.pk)) if state == RunState.QUEUED else (lambda: None)
         self._write(then, state=state, wake_at=wake_at, durable=True, attempt=0)
@@ -137,21 +162,21 @@ class Execution:
 
     def _doubt(self, key: str) -> Run:
         doubtful = Effect.objects.filter(pk=key)
-        self._write(lambda: doubtful.update(state=EffectState.IN_DOUBT), state=RunState.IN_DOUBT, wake_at=None)
-        notices.run_is_in_doubt(self.run)
+        self._write(lambda: doubtful.update(state=EffectState.IN_DOUBT), state=RunState.IN_DOUBT, wake_at=Now())
+        alarms.tell(self.run.pk)
         return self.run
 
     def _end(self, result: Finished | Failed) -> Run:
         """Write the end: one INSERT where nothing of the run was written yet."""
         run = self.run
         ending: dict[str, Any] = {"wake_at": None, "finished_at": timezone.now(), **_ending(result)}
-        if self.saved:
+        if self.lease is not None:
             self._write(lambda: None, **ending)
             return run
         run.trace = dumps([step.as_json() for step in self.trace])
         for name, value in ending.items():
             setattr(run, name, value)
-        commit(lambda: insert_run(run, self.draft))
+        commit(lambda: insert_run(run, self.draft), kept=Run.objects.filter(pk=run.pk).exists)
         return run
 
     def _write(self, also: Callable[[], object], **changes: Any) -> None:
@@ -167,7 +192,12 @@ class Execution:
             self.journal.settle_outcomes()
             also()
 
-        commit(write)
+        def kept() -> bool:
+            """Whoever has the fence alone writes segments, each in one transaction with the rest."""
+            ours = Run.objects.filter(pk=self.run.pk, fence=self.run.fence)
+            return ours.filter(segments__number=number).exists()
+
+        commit(write, kept=kept)
         self.segments = number
         self.trace.clear()
         self.journal.forget_outcomes()

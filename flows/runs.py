@@ -9,16 +9,17 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from flows import contents, notices, outside
-from flows.claims import MAX_CLAIMS, LeaseLost, claim, owned
+from flows import alarms, contents, leases, outside
+from flows.backlog import QueueFull, make_room
+from flows.claims import MAX_CLAIMS, LeaseLost, claim, hinted, owned
 from flows.commits import commit
 from flows.effects import settle
 from flows.engine import clock
@@ -28,12 +29,12 @@ from flows.engine.plan import Plan
 from flows.engine.protocols import Door
 from flows.engine.state import State, read_state
 from flows.engine.strictjson import JSON, dumps, stored
-from flows.execution import HINT_GRACE_SECONDS, Also, Execution, error_text, insert_run
+from flows.execution import Also, Execution, error_text, insert_run
 from flows.hints import hint
 from flows.ids import new_run_id
 from flows.models import TERMINAL, Run, RunState
 
-__all__ = ["Admitted", "accept", "cancel", "commit", "resume", "run_now", "settle", "story"]
+__all__ = ["Admitted", "QueueFull", "accept", "cancel", "commit", "resume", "run_now", "settle", "story"]
 
 log = logging.getLogger(__name__)
 
@@ -59,18 +60,23 @@ class Admitted:
     draft: str = ""
 
 
-def accept(admitted: Admitted, *, also: Also | None = None) -> Run:
-    """Queue a run for the workers. When this returns it is committed; what happens to the broker doesn't matter."""
+def accept(admitted: Admitted, *, also: Also | None = None, held: bool = False) -> Run:
+    """Queue a run for the workers. When this returns it is committed; what happens to the broker doesn't matter.
+
+    A `held` one isn't begun before its route is released (flows/holding.py). Raises QueueFull where too many wait.
+    """
+    make_room()
     run = _new_run(admitted, RunState.QUEUED, durable=True)
-    run.wake_at = run.created_at + timedelta(seconds=HINT_GRACE_SECONDS)
+    run.wake_at = None if held else hinted()
 
     def write() -> None:
         insert_run(run, admitted.draft)
         if also is not None:
             also(run)
-        hint(run.pk)
+        if not held:
+            hint(run.pk)
 
-    commit(write)
+    commit(write, kept=Run.objects.filter(pk=run.pk).exists)
     return run
 
 
@@ -83,7 +89,7 @@ def run_now(admitted: Admitted, *, deadline_seconds: float, door: Door | None = 
     given = _given(run, admitted.request)
     state = State(run_id=str(run.pk), given=given, plan=admitted.plan.sha256, cursor=admitted.step)
     deadline = time.monotonic() + deadline_seconds
-    execution = Execution(run, state, door or outside.door(), deadline=deadline, draft=admitted.draft)
+    execution = Execution(run, state, door or outside.door(run.entity_id), deadline=deadline, draft=admitted.draft)
     if also is not None:
         execution.insert(also)
     try:
@@ -94,13 +100,17 @@ def run_now(admitted: Admitted, *, deadline_seconds: float, door: Door | None = 
 
 
 def resume(run_id: UUID) -> Run | None:
-    """Claim a run and carry it on: what a worker does with a hint. None where there is nothing to do."""
+    """Claim a run and carry it on: what a worker does with a hint. None where there is nothing to do.
+
+    Raises one of AWAY where the database is away: the run goes on when its lease is over.
+    """
+    began_at = time.monotonic()
     run = claim(run_id)
     if run is None:
-        return None
+        return _look_at(run_id)
     with structlog.contextvars.bound_contextvars(run_id=str(run.pk)):
         try:
-            run = _resume_claimed(run)
+            run = _resume_claimed(run, began_at)
             log.info("The run is %s.", run.state)
             return run
         except LeaseLost:
@@ -108,30 +118,27 @@ def resume(run_id: UUID) -> Run | None:
             return None
 
 
-def _resume_claimed(run: Run) -> Run:
+def _resume_claimed(run: Run, began_at: float) -> Run:
     if not run.durable:
         error = RunError("The process that ran this request died before it answered.", code="interrupted", status=503)
-        return _end_without_steps(run, RunState.FAILED, error)
-    if run.attempt > MAX_CLAIMS:
-        run = _end_without_steps(run, RunState.DEAD, RunError(f"Given up after {MAX_CLAIMS} tries.", code="dead"))
-        notices.run_is_dead(run)
-        return run
+        return _fail(run, error)
     try:
-        return _go_on(run)
+        return _go_on(run, began_at)
     except contents.ContentRefused as error:
-        return _end_without_steps(run, RunState.FAILED, error)
+        return _fail(run, error)
 
 
-def _go_on(run: Run) -> Run:
+def _go_on(run: Run, began_at: float) -> Run:
     """From the last checkpoint. Raises ContentRefused where that content isn't run."""
     request: Any = stored(run.request)
     last = run.segments.order_by("-number").first()
     saved: Any = stored(last.state) if last else {"plan": run.content_id, "cursor": run.step}
     state = read_state(str(run.pk), _given(run, request), saved)
+    plan = contents.plan_of(state.plan)
     known = {effect.key: effect for effect in run.effects.all()}
-    execution = Execution(run, state, outside.door(), known=known, segments=last.number if last else 0, saved=True)
-    signal = Signal(came=False) if state.waiting_until else None
-    return execution.carry_out(contents.plan_of(state.plan), signal)
+    execution = Execution(run, state, outside.door(run.entity_id), known=known, segments=last.number if last else 0)
+    execution.lease = leases.keep(run, began_at)
+    return execution.carry_out(plan, Signal(came=False) if state.waiting_until else None)
 
 
 def _new_run(admitted: Admitted, state: RunState, *, durable: bool) -> Run:
@@ -168,10 +175,24 @@ def _given(run: Run, request: dict[str, JSON]) -> dict[str, JSON]:
     }
 
 
-def _end_without_steps(run: Run, state: RunState, error: RunError) -> Run:
-    owned(run, state=state, error=error_text(error), wake_at=None, finished_at=timezone.now())
+def _fail(run: Run, error: RunError) -> Run:
+    """End a run that can't be carried on."""
+    commit(lambda: owned(run, state=RunState.FAILED, error=error_text(error), wake_at=None, finished_at=timezone.now()))
     run.refresh_from_db()
     return run
+
+
+def _look_at(run_id: UUID) -> Run | None:
+    """What is to be done with a run that can't be claimed. Returns it where it was given up."""
+    due = Run.objects.filter(pk=run_id, wake_at__lte=Now(), state__in=[RunState.RUNNING, *alarms.TELL])
+    if not due.exists():
+        return None
+    error = RunError(f"Given up after {MAX_CLAIMS} tries.", code="dead")
+    ending = {"error": error_text(error), "finished_at": timezone.now(), "fence": F("fence") + 1}
+    hopeless = due.filter(state=RunState.RUNNING, attempt__gte=MAX_CLAIMS)
+    given_up = commit(lambda: hopeless.update(state=RunState.DEAD, wake_at=Now(), **ending))
+    alarms.tell(run_id)
+    return Run.objects.get(pk=run_id) if given_up else None
 
 
 def cancel(run: Run) -> Run:

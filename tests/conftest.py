@@ -57,6 +57,16 @@ def emptied_tables() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quiet_keeper() -> Iterator[None]:
+    """No thread renews leases behind the back of a test: it would wait for the lock of the test's transaction."""
+    from flows import leases
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leases, "LOOK_SECONDS", 3600)
+        yield
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The test database, dropped at the end even where a thread of ours still holds a connection to it."""

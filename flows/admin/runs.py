@@ -116,7 +116,7 @@ class RunPage(EntityAdmin):
             )
             return here
         try:
-            settle(effect, sent=word == "sent")
+            settle(effect, sent=word == "sent", by=person(request))
         except FlowError as error:
             self.message_user(request, f"{error.message} {error.hint}", messages.ERROR)
         else:
@@ -151,7 +151,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "request_text": _pretty(run.request),
         "answer_text": _pretty(run.answer),
         "error": stored(run.error) if run.error else None,
-        "effects": list(run.effects.all()),
+        "effects": list(run.effects.select_related("settled_by")),
         "in_doubt": EffectState.IN_DOUBT,
     }
 

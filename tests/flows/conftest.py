@@ -24,3 +24,16 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         outside._registered.clear()
         outside._registered.update(registered)
         contents.forget()
+
+
+@pytest.fixture
+def own_doors() -> Iterator[None]:
+    """Doors and catalogs that a test registers are gone after it."""
+    from flows import contents, outside
+
+    registered = dict(outside._registered)
+    contents.forget()
+    yield
+    outside._registered.clear()
+    outside._registered.update(registered)
+    contents.forget()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from flows import drafts, outside
 from flows.contents import sandbox_content
 from flows.engine.errors import NodeError
 from flows.engine.protocols import Answer, Call
-from flows.models import Flow
+from flows.engine.strictjson import loads
+from flows.models import Flow, Run, RunState
 from flows.runs import Admitted
 from tests.flows.makers import make_entity
 from tests.flows.stage import ENDPOINT, FakeCatalog
@@ -67,3 +71,14 @@ def use_door(door: ScriptedDoor) -> ScriptedDoor:
     """What a worker finds behind `outside.door()`."""
     outside._registered["door"] = lambda: door
     return door
+
+
+def codes(run: Run) -> list[int]:
+    """What the calls of a posting flow answered."""
+    answer: Any = loads(run.answer)
+    return answer["body"]["codes"]
+
+
+def lose_lease(run_id: object) -> None:
+    """As if the owner had died long ago."""
+    Run.objects.filter(pk=run_id, state=RunState.RUNNING).update(wake_at=timezone.now() - timedelta(seconds=1))

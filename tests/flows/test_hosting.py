@@ -5,38 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
-from flows import contents, outside, runs, triggers
+from flows import contents, runs, triggers
 from flows.claims import MAX_CLAIMS
 from flows.effects import _replay
 from flows.engine.errors import FlowError, NodeError
 from flows.engine.protocols import Answer
 from flows.engine.strictjson import loads
-from flows.models import Content, Effect, EffectState, Run, RunState, Segment
-from tests.flows.hosting import Crash, ScriptedDoor, admitted, posting_flow, use_door
+from flows.models import Content, Effect, EffectState, Membership, Role, Run, RunState, Segment
+from tests.flows.hosting import Crash, ScriptedDoor, admitted, codes, lose_lease, posting_flow, use_door
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def leave_no_trace():
-    registered = dict(outside._registered)
-    contents.forget()
-    yield
-    outside._registered.clear()
-    outside._registered.update(registered)
-    contents.forget()
-
-
-def codes(run: Run) -> list[int]:
-    answer = loads(run.answer)
-    return answer["body"]["codes"]
-
-
-def lose_lease(run_id: object) -> None:
-    """As if the owner had died long ago."""
-    Run.objects.filter(pk=run_id, state=RunState.RUNNING).update(wake_at=timezone.now() - timedelta(seconds=1))
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_doors")]
 
 
 def crash_in(flow, door) -> Run:
@@ -122,11 +103,13 @@ def test_a_person_settles_what_is_in_doubt(sent, calls):
     run = crash_in(posting_flow(), ScriptedDoor(Crash()))
     door = use_door(ScriptedDoor())
     runs.resume(run.pk)
-    runs.settle(Effect.objects.get(), sent=sent)
+    ana = User.objects.get(username="ana")
+    runs.settle(Effect.objects.get(), sent=sent, by=ana)
+    assert Effect.objects.get().settled_by == ana
     assert runs.resume(run.pk).state == RunState.SUCCEEDED
     assert len(door.calls) == calls
     with pytest.raises(FlowError, match="Nothing is in doubt"):
-        runs.settle(Effect.objects.get(), sent=sent)
+        runs.settle(Effect.objects.get(), sent=sent, by=ana)
 
 
 @pytest.mark.parametrize("repeat", ["idempotency_key", "safe"])
@@ -172,15 +155,59 @@ def test_a_synchronous_run_whose_process_died_fails_as_interrupted():
     assert (done.state, loads(done.error)["code"]) == (RunState.FAILED, "interrupted")
 
 
-def test_five_claims_without_a_checkpoint_are_the_end(mailoutbox, django_capture_on_commit_callbacks):
-    run = runs.accept(admitted(posting_flow(method="GET", repeat="safe"), is_async=True))
-    use_door(ScriptedDoor(*[Crash() for _ in range(MAX_CLAIMS)]))
+def crash_at_every_claim(run: Run) -> ScriptedDoor:
+    """Workers die of the run until it isn't claimed any more."""
+    door = use_door(ScriptedDoor(*[Crash() for _ in range(2 * MAX_CLAIMS)]))
     for _ in range(MAX_CLAIMS):
         with pytest.raises(Crash):
             runs.resume(run.pk)
         lose_lease(run.pk)
-    assert runs.resume(run.pk).state == RunState.DEAD
+    return door
+
+
+def test_a_run_is_dead_after_exactly_five_claims_without_a_checkpoint():
+    run = runs.accept(admitted(posting_flow(method="GET", repeat="safe"), is_async=True))
+    door = crash_at_every_claim(run)
+    dead = runs.resume(run.pk)
+    assert (dead.state, dead.attempt, len(door.calls)) == (RunState.DEAD, MAX_CLAIMS, MAX_CLAIMS)
+    assert loads(dead.error)["code"] == "dead"
     assert runs.resume(run.pk) is None
+    assert len(door.calls) == MAX_CLAIMS
+
+
+def test_a_run_in_its_last_claim_is_not_given_up_while_its_lease_holds():
+    run = runs.accept(admitted(posting_flow(), is_async=True))
+    Run.objects.update(state=RunState.RUNNING, attempt=MAX_CLAIMS, wake_at=timezone.now() + timedelta(seconds=9))
+    assert runs.resume(run.pk) is None
+    assert Run.objects.get().state == RunState.RUNNING
+
+
+def test_owners_are_told_once_of_a_run_that_was_given_up(mailoutbox, django_capture_on_commit_callbacks):
+    flow = posting_flow()
+    Membership.objects.update(role=Role.OWNER)
+    run = runs.accept(admitted(flow, is_async=True))
+    Run.objects.update(state=RunState.RUNNING, attempt=MAX_CLAIMS)
+    lose_lease(run.pk)
+    with django_capture_on_commit_callbacks(execute=True):
+        runs.resume(run.pk)
+        runs.resume(run.pk)
+    assert [mail.subject for mail in mailoutbox] == [f"A run of {flow} was given up"]
+    assert Run.objects.get().wake_at is None
+
+
+@pytest.mark.parametrize("state", [RunState.DEAD, RunState.IN_DOUBT])
+def test_owners_are_told_though_the_process_that_would_tell_them_died(
+    state, mailoutbox, django_capture_on_commit_callbacks
+):
+    run = runs.accept(admitted(posting_flow(), is_async=True))
+    Membership.objects.update(role=Role.OWNER)
+    Run.objects.update(state=state, wake_at=timezone.now() - timedelta(seconds=1))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert runs.resume(run.pk) is None
+        assert runs.resume(run.pk) is None
+    assert len(mailoutbox) == 1
+    run.refresh_from_db()
+    assert (run.state, run.wake_at) == (state, None)
 
 
 def test_a_zombie_writes_nothing_and_another_worker_finishes():
