@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,9 +39,17 @@ def call(route: dict[str, str], body: Any, key: str = "", timeout_seconds: float
         response = connection.getresponse()
         data = response.read()
         told = {name.lower(): value for name, value in response.getheaders()}
-        return Reply(response.status, json.loads(data), told, time.monotonic() - began)
+        return Reply(response.status, _read(data), told, time.monotonic() - began)
     finally:
         connection.close()
+
+
+def _read(data: bytes) -> Any:
+    """JSON as what it means; anything else, which shouldn't come, as text."""
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")
 
 
 @dataclass
@@ -56,10 +65,15 @@ class Load:
     unexpected: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.began_at = datetime.now(UTC)
         self._waiting = iter(self.orders)
         self._lock = threading.Lock()
         self._allowed = threading.Semaphore(0)
         self._threads = [threading.Thread(target=self._call_all, daemon=True) for _ in range(self.callers)]
+
+    @property
+    def route_id(self) -> str:
+        return self.route["url"].rpartition("/")[2]
 
     def start(self, allowed: int) -> Load:
         self.allow(allowed)

@@ -10,8 +10,6 @@ from tests.chaos.callers import Load
 from tests.chaos.databases import Row
 from tests.chaos.stack import Stack
 
-ENDED = {"succeeded", "failed", "dead", "cancelled"}
-
 HEADS = ("scenario", "database", "accepted", "done", "lost", "twice", "in doubt", "longest", "kills", "seconds", "")
 
 
@@ -73,6 +71,10 @@ def count(report: Report, stack: Stack, load: Load, *, actions: int, may_doubt: 
     report.want(not load.unexpected, f"{len(load.unexpected)} calls had no good answer, like {load.unexpected[:1]}.")
     report.want(report.lost == 0, f"{report.lost} accepted calls were lost; the runs by state: {dict(states)}.")
     report.want(report.twice == 0, f"{report.twice} effects were applied twice.")
+    extra = [row for row in rows.values() if row.route == load.route_id and row.created_at > load.began_at]
+    report.want(
+        len(extra) <= len(set(load.accepted.values())), f"There are {len(extra)} runs, more than were accepted."
+    )
     answers = ", ".join(f"{name} × {times}" for name, times in sorted(load.statuses.items(), key=str))
     report.note(f"answers: {answers}")
     return mine

@@ -20,7 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import urlsplit
 
 from launch import serve
 from launch.place import HERE
@@ -133,6 +132,18 @@ class Stack:
             child.process.wait(60)
         child.process = None
 
+    def rest(self, *names: str) -> None:
+        """End them, and leave them so until `heal`."""
+        for name in names:
+            self.resting.add(name)
+            self.end(name, signal.SIGKILL)
+
+    def freeze(self, name: str) -> None:
+        self.children[name].signal(signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        self.children[name].signal(signal.SIGCONT)
+
     def restart_database(self) -> None:
         assert isinstance(self.database, PostgreSQL), "A file has no server to restart."
         self.database.restart()
@@ -183,8 +194,9 @@ class Stack:
         for link in (self.target_link, self.broker_link, self.database_link):
             if link is not None:
                 link.heal()
+        for name in self.children:
+            self.thaw(name)
+        for name in self.resting:
+            self.start(name)
         self.resting.clear()
         self.wait_for(self.ready, "every process is up again")
-
-    def route_id(self, route: str) -> str:
-        return urlsplit(self.routes[route]["url"]).path.rpartition("/")[2]

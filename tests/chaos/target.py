@@ -10,6 +10,8 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.chaos.world import CALL_SECONDS
+
 Action = tuple[str, int]
 """An order, and the step of its flow that acts on it."""
 
@@ -53,7 +55,7 @@ class Target:
                 self._keys.add(key)
         if action[0].startswith("held"):
             self.waiting[action] += 1
-            self._gate.wait(120)
+            self._gate.wait(CALL_SECONDS)
         time.sleep(pause / 2)
 
     def close(self) -> None:

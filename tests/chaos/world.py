@@ -22,6 +22,9 @@ ROUTES = {
 }
 """Name to its flow, and whether it is asynchronous."""
 
+CALL_SECONDS, DEADLINE_SECONDS = 50, 60
+"""So long that no call ends by the clock, however slow the machine is."""
+
 
 def setup_file(port: int) -> dict[str, Any]:
     body = {"order": "{{ payload.order }}", "step": 0}  # each step brings one of its own
@@ -40,7 +43,7 @@ def setup_file(port: int) -> dict[str, Any]:
         "members": members,
         "channels": ["dynamic_api"],
         "connections": [connection],
-        "endpoints": [{**endpoint, "connection": "target"} for endpoint in endpoints],
+        "endpoints": [{**endpoint, "connection": "target", "timeout_seconds": CALL_SECONDS} for endpoint in endpoints],
     }
     return {"entities": [entity]}
 
@@ -94,8 +97,8 @@ def make(port: int) -> dict[str, Any]:
 
 
 def route(flow: str, is_async: bool) -> Any:
-    options = ["--flow", flow, "--allow", "127.0.0.1", "--as", "cleo", *(["--async"] if is_async else [])]
-    return json.loads(command("route", "create", *options))
+    options = ["--flow", flow, "--allow", "127.0.0.1", "--deadline", str(DEADLINE_SECONDS), "--as", "cleo"]
+    return json.loads(command("route", "create", *options, *(["--async"] if is_async else [])))
 
 
 def command(*words: str) -> str:

@@ -7,12 +7,12 @@ nobody can know is in doubt.
 from __future__ import annotations
 
 import random
-import time
 
 from tests.chaos.callers import Load
-from tests.chaos.report import ENDED, Report, count
+from tests.chaos.report import Report, count
 from tests.chaos.scale import Scale
 from tests.chaos.stack import KINDS, Late, Stack
+from tests.chaos.waiting import wait_for_the_end
 
 KILLS = {"worker": (2, 20), "broker": (1, 4), "dispatcher": (1, 2), "web": (1, 3)}
 """How many of each, short and full; on PostgreSQL also restarts of the database."""
@@ -47,10 +47,8 @@ def _play(stack: Stack, scale: Scale, route: str) -> Report:
         _kill(stack, kind, turns)
         report.kills[kind] += 1
         load.allow(batch)
-    last_kill = time.monotonic()
     load.allow(total)
-    _wait_for_the_end(stack, load, report)
-    seconds = time.monotonic() - last_kill
+    seconds = wait_for_the_end(stack, load, report)
     may_doubt = route == "letters"
     count(report, stack, load, actions=ACTIONS, may_doubt=may_doubt)
     report.note(f"{seconds:.0f} s from the last kill to the last end")
@@ -97,19 +95,3 @@ def _kill(stack: Stack, kind: str, turns: dict[str, int]) -> None:
     if kind == "web":
         stack.wait_for(stack.web_answers, "web is up")
     stack.kill(name)
-
-
-def _wait_for_the_end(stack: Stack, load: Load, report: Report) -> None:
-    done = ENDED | {"in_doubt"}
-
-    def all_ended() -> bool:
-        if load.busy():
-            return False
-        time.sleep(0.3)
-        rows = stack.database.runs()
-        return all(run_id in rows and rows[run_id].state in done for run_id in load.accepted.values())
-
-    try:
-        stack.wait_for(all_ended, "every run has ended", seconds=300)
-    except Late as late:
-        report.want(False, str(late))
