@@ -10,15 +10,16 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
+from flows import vault
 from flows.checks import verify_contents
-from integrations import addresses, secrets
+from integrations import addresses
 from routing import allowlist
 
 _READERS: dict[str, Callable[[], object]] = {
     "METRICS_ALLOWED": lambda: allowlist.parse(settings.METRICS_ALLOWED),
     "TRUSTED_PROXIES": lambda: allowlist.parse(";".join(settings.TRUSTED_PROXIES)),
     "OUTBOUND_ALLOWED_NETWORKS": addresses.allowed_networks,
-    "CHATFLOW_KEYS": lambda: secrets.seal("a trial", place="nowhere"),
+    "CHATFLOW_KEYS": lambda: vault.seal("a trial", place="nowhere"),
 }
 
 

@@ -22,7 +22,7 @@ from integrations.building import check_base, check_header_name
 from integrations.definitions import Problems, put, remove
 from integrations.models import Auth, Connection, Secret
 from integrations.outbound import CallNotBuilt
-from integrations.secrets import seal
+from integrations.secrets import seal_secret
 
 MAX_SECRET_CHARS = 6_000
 """Long enough for any token; in base64 it still fits into a header."""
@@ -126,7 +126,7 @@ def _set_secret(connection: Connection, environment: str, text: str, by: User) -
         connection=connection,
         environment=environment,
         host=host,
-        defaults={"sealed": seal(text, place), "set_by": by, "set_at": timezone.now()},
+        defaults={"sealed": seal_secret(text, place), "set_by": by, "set_at": timezone.now()},
     )
 
 

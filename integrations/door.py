@@ -9,7 +9,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from django.views.decorators.debug import sensitive_variables
 
@@ -17,6 +16,7 @@ from flows.engine.errors import NodeError
 from flows.engine.protocols import Answer, Call
 from flows.engine.strictjson import JSON
 from flows.engine.values import to_text
+from flows.masking import Mask
 from flows.models import Environment
 from flows.pretend import PretendDoor
 from integrations.answers import read
@@ -26,8 +26,8 @@ from integrations.http import SAFE_METHODS, OutboundRequest, OutboundResponse, s
 from integrations.keys import open_material
 from integrations.models import Auth, Key, KeyKind, Secret
 from integrations.outbound import CallNotBuilt
-from integrations.redaction import Redaction
-from integrations.secrets import open_sealed
+from integrations.redaction import mask_of
+from integrations.secrets import open_secret
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -45,7 +45,7 @@ class RealDoor:
         if connection["pretend"]:
             return PretendDoor().call(call, definitions)
         login = _login(call.connection, connection)
-        return _answer(send(_request(call, connection["address"], login)), Redaction(login.secrets))
+        return _answer(send(_request(call, connection["address"], login)), mask_of(login.secrets))
 
     def key(self, definition: dict[str, Any]) -> bytes:
         """Material of a key: a public key as it was approved, any other as it is now in the environment of the content."""
@@ -95,10 +95,10 @@ def _login(name: str, connection: dict[str, Any]) -> Login:
     if kind == Auth.BASIC:
         encoded = b64encode(secret.encode()).decode()
         password = secret.partition(":")[2]
-        return Login(headers=(("Authorization", f"Basic {encoded}"),), secrets=(secret, encoded, password))
+        return Login(headers=(("Authorization", f"Basic {encoded}"),), secrets=(secret, password))
     pair = ((connection["auth"]["name"], secret),)
     if kind == Auth.API_KEY_QUERY:
-        return Login(query=pair, secrets=(secret, quote(secret, safe="")))
+        return Login(query=pair, secrets=(secret,))
     return Login(headers=pair, secrets=(secret,))
 
 
@@ -121,7 +121,7 @@ def _secret(name: str, connection: dict[str, Any]) -> str:
             code="no_secret",
             hint="An integrator can give it; nothing has to be deployed again.",
         )
-    return open_sealed(row.sealed, place_of(row))
+    return open_secret(row.sealed, place_of(row))
 
 
 def _body(call: Call) -> tuple[bytes | None, str]:
@@ -150,17 +150,14 @@ def _without(pairs: Pairs, others: Pairs) -> Pairs:
     return tuple(pair for pair in pairs if pair[0].lower() not in taken)
 
 
-def _answer(response: OutboundResponse, redaction: Redaction) -> Answer:
-    headers = {name: redaction.text(response.header(name)) for name, _ in response.headers}
+def _answer(response: OutboundResponse, mask: Mask) -> Answer:
+    headers = {mask.text(name): mask.text(response.header(name)) for name, _ in response.headers}
     reading = read(response)
-    return Answer(
-        response.status, headers, redaction.value(reading.data), note=_note(reading.note, response, redaction)
-    )
+    return Answer(response.status, headers, mask.value(reading.data), note=_note(reading.note, response, mask))
 
 
-def _note(note: str, response: OutboundResponse, redaction: Redaction) -> str:
+def _note(note: str, response: OutboundResponse, mask: Mask) -> str:
     """The note, without what it may quote of a secret: it cuts what it quotes, so that not even a part is recognised."""
-    quotable = response.header("content-type") + "\n" + response.body.decode("utf-8", "replace")
-    if note and redaction.text(quotable) != quotable:
+    if note and (mask.is_in(response.body) or mask.is_in(response.header("content-type").encode())):
         return "The answer can't be read as what it says it is, and it repeats a secret that was sent."
-    return redaction.text(note)
+    return mask.message(note)

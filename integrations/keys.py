@@ -16,9 +16,10 @@ from django.db import transaction
 from flows.contributors import take_turn
 from flows.models import Entity, Environment
 from flows.roles import require
+from flows.vault import SecretUnreadable, open_sealed, seal
 from integrations.definitions import Problems, put, remove, row_of
 from integrations.models import Key, KeyKind
-from integrations.secrets import SecretUnreadable, open_sealed, seal
+from integrations.secrets import open_secret, seal_secret
 
 MIN_RSA_BITS = 2_048
 """NIST SP 800-131A: shorter keys are no longer to be used."""
@@ -51,9 +52,9 @@ def save_key(entity: Entity, *, by: User, name: str, kind: str, material: str = 
     key = row_of(Key, entity, name, by=by)
     values = {"kind": kind}
     if checked and not _is_same(key, checked):
-        values["sealed"] = seal(checked, place_of(key))
+        values["sealed"] = (seal if is_public(kind) else seal_secret)(checked, place_of(key))
     if for_sandbox:
-        values["sandbox_sealed"] = seal(for_sandbox, place_of(key, Environment.SANDBOX))
+        values["sandbox_sealed"] = seal_secret(for_sandbox, place_of(key, Environment.SANDBOX))
     return put(Key, entity, name, values, by=by, embedded=EMBEDDED_OF_PUBLIC if is_public(kind) else EMBEDDED)
 
 
@@ -77,7 +78,8 @@ def public_key_of(key: Key) -> str:
 def open_material(key: Key, environment: str) -> str:
     """The text of the material in that environment: for the door. Raises SecretUnreadable."""
     sealed = key.sealed if environment == Environment.PRODUCTION else key.sandbox_sealed
-    return open_sealed(sealed, place_of(key, environment))
+    place = place_of(key, environment)
+    return open_sealed(sealed, place) if is_public(key.kind) else open_secret(sealed, place)
 
 
 def place_of(key: Key, environment: str = Environment.PRODUCTION) -> str:

@@ -1,129 +1,40 @@
-"""Encryption of secrets at rest, with keys of their own: CHATFLOW_KEYS. The first encrypts, all of them decrypt.
-
-A secret is sealed together with its place, and only opened there: whoever can write to the database can't move one entity's
-secret to another's connection.
-"""
+"""Sealing and opening the secrets of connections and keys: from then on no log line of this process shows them."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hmac
-import json
-from functools import lru_cache
-from typing import NoReturn
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.views.decorators.debug import sensitive_variables
 
-from flows.engine.errors import NodeError
-
-MIN_KEY_CHARS = 32
-MASK = "••••"
+from flows.known_secrets import remember
+from flows.vault import open_sealed, seal
 
 
-class SecretUnreadable(NodeError):
-    """A sealed secret that none of the keys opens, or that was sealed for another place."""
-
-    code = "secret_unreadable"
-
-
-class Secret:
-    """A secret in memory: printing, logging or comparing by accident doesn't show it. `reveal` does."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The secret itself. Only the door needs it."""
-        return self._text
-
-    def __str__(self) -> str:
-        return MASK
-
-    def __repr__(self) -> str:
-        return f"Secret({MASK})"
-
-    def __format__(self, spec: str) -> str:
-        return MASK
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("A secret isn't copied or stored in the clear; seal it.")
+@sensitive_variables()
+def seal_secret(secret: str, place: str) -> str:
+    """The secret, encrypted for one place."""
+    _remember(secret)
+    return seal(secret, place)
 
 
-def seal(secret: str, place: str) -> str:
-    """Encrypt a secret for one place, like "connection:7:production"."""
-    return _keys().encrypt(_wrapped(secret, place)).decode()
-
-
-def open_sealed(token: str, place: str) -> str:
+@sensitive_variables()
+def open_secret(token: str, place: str) -> str:
     """The secret that was sealed for this place. Raises SecretUnreadable."""
-    try:
-        plain = json.loads(_keys().decrypt(token.encode()))
-    except InvalidToken:
-        raise SecretUnreadable(
-            "A stored secret can't be decrypted.",
-            hint="Give the key that it was encrypted with in CHATFLOW_KEYS as well, or enter the secret again.",
-        ) from None
-    if plain["place"] != place:
-        raise SecretUnreadable("A stored secret belongs somewhere else.", hint="Enter the secret again.")
-    secret: str = plain["secret"]
+    secret = open_sealed(token, place)
+    _remember(secret)
     return secret
 
 
-def reseal(token: str, place: str) -> str:
-    """The same secret, encrypted with the first key; the token itself if it is already. Raises SecretUnreadable.
+@sensitive_variables()
+def _remember(secret: str) -> None:
+    """With it the password of `user:password`, and the bytes of a key."""
+    remember(secret, secret.partition(":")[2], _bytes_of(secret))
 
-    Once each stored token went through here, the older keys can be taken out of CHATFLOW_KEYS.
-    """
-    secret = open_sealed(token, place)
+
+def _bytes_of(secret: str) -> bytes:
+    """What a key in base64 is in memory, where a traceback may show it."""
     try:
-        _fernets(tuple(settings.CHATFLOW_KEYS))[0].decrypt(token.encode())
-    except InvalidToken:
-        return seal(secret, place)
-    return token
-
-
-def _wrapped(secret: str, place: str) -> bytes:
-    return json.dumps({"place": place, "secret": secret}).encode()
-
-
-def _keys() -> MultiFernet:
-    return MultiFernet(_fernets(tuple(settings.CHATFLOW_KEYS)))
-
-
-@lru_cache(maxsize=8)
-def _fernets(keys: tuple[str, ...]) -> list[Fernet]:
-    if not keys:
-        raise ImproperlyConfigured(
-            "CHATFLOW_KEYS is empty. Give at least one key, a random text of 32 characters or more."
-        )
-    return [Fernet(_key(text)) for text in keys]
-
-
-def _key(text: str) -> bytes:
-    """A Fernet key as it is; of any other long text, a key derived from it."""
-    if len(text) < MIN_KEY_CHARS:
-        raise ImproperlyConfigured(
-            f"A key in CHATFLOW_KEYS is shorter than {MIN_KEY_CHARS} characters. Give a longer one."
-        )
-    try:
-        if len(base64.b64decode(text, altchars=b"-_", validate=True)) == 32:
-            return text.encode()
+        return base64.b64decode(secret, validate=True)
     except (binascii.Error, ValueError):
-        pass
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"chatflow secrets").derive(text.encode())
-    return base64.urlsafe_b64encode(derived)
+        return b""

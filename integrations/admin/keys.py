@@ -13,10 +13,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from flows.scoping import person
+from flows.vault import SecretUnreadable
 from integrations.admin.definitions import DefinitionForm, DefinitionPage
 from integrations.keys import delete_key, new_aes_material, public_key_of, save_key
 from integrations.models import Key, KeyKind
-from integrations.secrets import SecretUnreadable
 
 MATERIAL_HELP = (
     "AES-256: 32 bytes in base64. RSA: the public key in PEM. HMAC: the secret text. It is sealed when you save and, but"

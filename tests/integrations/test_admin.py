@@ -9,11 +9,11 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 
 from flows.models import Edit, Entity
+from flows.vault import open_sealed
 from integrations.connections import save_connection
 from integrations.endpoints import save_endpoint
 from integrations.keys import place_of, save_key
 from integrations.models import Connection, Endpoint, Key
-from integrations.secrets import open_sealed
 from tests.admin_world import SECRET, as_user, public_key, text_of, url
 from tests.routing.makers import make_house, person
 

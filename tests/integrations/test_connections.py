@@ -6,10 +6,10 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 
 from flows.models import Role
+from flows.vault import open_sealed
 from integrations.connections import delete_connection, has_secret, host_of, place_of, save_connection, warnings_of
 from integrations.endpoints import save_endpoint
 from integrations.models import Connection, Secret
-from integrations.secrets import open_sealed
 from tests.integrations.makers import edits_of, make_entity, make_flow, node, person
 
 pytestmark = pytest.mark.django_db

@@ -11,11 +11,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 
 from flows.models import Entity, Role
 from flows.pretend import PretendDoor
+from flows.vault import SecretUnreadable
 from integrations.catalog import RealCatalog
 from integrations.door import RealDoor
 from integrations.keys import delete_key, new_aes_material, save_key
 from integrations.models import Key
-from integrations.secrets import SecretUnreadable
 from tests.integrations.makers import edits_of, make_entity, make_flow, node, person
 
 pytestmark = pytest.mark.django_db
