@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from routing import allowlist, caller, tokens
-from routing.models import Route, Token
+from routing.models import Mode, Route, Token
 from routing.problem import Problem
 from routing.rate import limiter
 from routing.route_tokens import find_token
@@ -61,6 +61,14 @@ def check_rate(route: Route) -> None:
             f"This route takes {route.rate_per_minute} requests a minute.",
             headers={"Retry-After": str(verdict.retry_after_seconds)},
         )
+
+
+def check_mode(route: Route) -> None:
+    """503 where the route takes no such call now (routing/modes.py). Asked only for what would start a new run."""
+    if route.mode == Mode.DRAINING:
+        raise Problem("route_draining", headers={"Retry-After": "60"})
+    if route.mode == Mode.PAUSED and not route.is_async:
+        raise Problem("route_paused", headers={"Retry-After": "30"})
 
 
 def _refused(reason: str = "") -> Problem:

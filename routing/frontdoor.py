@@ -20,11 +20,12 @@ from flows import runs
 from flows.contents import ContentRefused
 from flows.engine.payload_schema import problems_of_payload
 from flows.execution import Also
+from flows.lending import give_back
 from flows.models import Run
-from routing import admission, answers, body, idempotency, refusals, replays
+from routing import admission, answers, body, crowd, idempotency, modes, refusals, replays
 from routing.contract import schema_of, target_of
 from routing.errors import NoNegotiation
-from routing.models import Route, Token
+from routing.models import Mode, Route, Token
 from routing.problem import Answer, Problem
 from routing.route_tokens import note_use
 
@@ -72,6 +73,13 @@ class FrontDoor(Door):
         admission.check_rate(self.route)
 
     def run(self, request: Request, route_id: str) -> Answer:
+        give_back()
+        with crowd.place(self.route):
+            return self._run(request)
+
+    get = post = put = delete = run
+
+    def _run(self, request: Request) -> Answer:
         received = request._request
         assert isinstance(received, WSGIRequest)
         data = body.raw(received)
@@ -87,8 +95,6 @@ class FrontDoor(Door):
         if key is None:
             return self._answer(self._start(admitted, None))
         return self._once(admitted, key, idempotency.fingerprint(self.route.method, query, content_type, data))
-
-    get = post = put = delete = run
 
     def _admitted(self, request: Request, payload: Any, query: body.Query) -> runs.Admitted:
         """What is to run, with what. 503 where nothing can, 422 where the payload doesn't meet the schema."""
@@ -123,9 +129,18 @@ class FrontDoor(Door):
         )
 
     def _start(self, admitted: runs.Admitted, also: Also | None) -> Run:
-        if self.route.is_async:
-            return runs.accept(admitted, also=also)
-        return runs.run_now(admitted, deadline_seconds=self.route.deadline_seconds, also=also)
+        route = self.route
+        admission.check_mode(route)
+        if not route.is_async:
+            return runs.run_now(admitted, deadline_seconds=route.deadline_seconds, also=also)
+        held = route.mode == Mode.PAUSED
+        try:
+            run = runs.accept(admitted, also=also, held=held)
+        except runs.QueueFull as error:
+            raise Problem("queue_full", headers={"Retry-After": "30"}) from error
+        if held:
+            modes.let_go_if_open(route.pk)
+        return run
 
     def _answer(self, run: Run) -> Answer:
         """The flow's answer, or 202 where the caller needn't or can't wait for it."""
