@@ -117,6 +117,7 @@ def _save(route: Route, values: dict[str, Any], by: User) -> Route:
             raise ValidationError({"get_reason": reason})
         # Only what is given: a stale row must not take back a pause.
         route.save(update_fields=None if before is None else {*values, "get_reason"})
+        route.refresh_from_db(fields=[*GIVEN, "mode"])
         action, was = ("changed", _told(before)) if before else ("made", None)
         _record(route, action, by, before=was, after=_told(route))
     return route
