@@ -15,8 +15,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from flows import changes, holding
+from flows.claims import held
 from flows.contributors import take_turn
-from flows.models import Run, RunState
 from routing.models import Mode, Route
 from routing.routes import require_manager
 
@@ -44,11 +44,9 @@ def let_go_if_open(route_id: str) -> None:
 
 def tidy() -> None:
     """What a process that was killed halfway through a change of mode has left: hold and release as the modes say."""
-    paused = set(Route.objects.filter(mode=Mode.PAUSED).values_list("pk", flat=True))
-    kept = Run.objects.filter(state=RunState.QUEUED, wake_at__isnull=True).order_by()
-    for route_id in kept.exclude(route__in=paused).values_list("route", flat=True).distinct():
-        holding.release(route_id)
-    for route_id in paused:
+    for route_id in held().order_by().values_list("route", flat=True).distinct():
+        let_go_if_open(route_id)
+    for route_id in Route.objects.filter(mode=Mode.PAUSED).values_list("pk", flat=True):
         holding.hold(route_id)
 
 
