@@ -17,6 +17,7 @@ from flows.engine.protocols import Answer, Call
 from flows.engine.strictjson import JSON
 from flows.engine.values import to_text
 from flows.masking import Mask
+from flows.lending import give_back
 from flows.models import Environment
 from flows.pretend import PretendDoor
 from integrations.answers import read
@@ -45,6 +46,7 @@ class RealDoor:
         if connection["pretend"]:
             return PretendDoor().call(call, definitions)
         login = _login(call.connection, connection)
+        give_back()
         return _answer(send(_request(call, connection["address"], login)), mask_of(login.secrets))
 
     def key(self, definition: dict[str, Any]) -> bytes:
