@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flows.engine.protocols import Catalog, Door
 from flows.models import Entity, Kind
 
-MakeDoor = Callable[[], Door]
+MakeDoor = Callable[[int | None], Door]
 MakeCatalog = Callable[[Entity, str, str], Catalog]
 
 _registered: dict[str, Callable[..., object]] = {}
@@ -18,9 +18,9 @@ def register(*, door: MakeDoor, catalog: MakeCatalog) -> None:
     _registered.update(door=door, catalog=catalog)
 
 
-def door() -> Door:
-    """The real way out; what it does is decided by the definitions of the content that runs."""
-    made: Door = _registered["door"]()  # type: ignore[assignment]
+def door(entity_id: int | None = None) -> Door:
+    """The real way out, for calls of that entity; what it does is decided by the definitions of the content that runs."""
+    made: Door = _registered["door"](entity_id)  # type: ignore[assignment]
     return made
 
 

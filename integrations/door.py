@@ -8,6 +8,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
@@ -35,8 +36,11 @@ Pairs = tuple[tuple[str, str], ...]
 USER_AGENT = "Chatflow"
 
 
+@dataclass(frozen=True, slots=True)
 class RealDoor:
-    """Makes calls by the sealed connections, and finds the material of keys (protocols.Door)."""
+    """Makes calls by the sealed connections, and finds the material of keys (protocols.Door). `entity_id` is whose calls."""
+
+    entity_id: int | None = None
 
     def call(self, call: Call, definitions: dict[str, dict[str, Any]]) -> Answer:
         """Make the call. Raises NodeError where no answer came; no message of its holds a secret."""
@@ -47,7 +51,16 @@ class RealDoor:
             return PretendDoor().call(call, definitions)
         login = _login(call.connection, connection)
         give_back()
-        return _answer(send(_request(call, connection["address"], login)), mask_of(login.secrets))
+        response = send(_request(call, connection["address"], login, self._scope(call, login)))
+        return _answer(response, mask_of(login.secrets))
+
+    @sensitive_variables()
+    def _scope(self, call: Call, login: Login) -> str:
+        """Whose call it is: other entities, connections and logins share no connection with it. Not known: it shares none."""
+        if self.entity_id is None:
+            return ""
+        digest = sha256(repr((login.headers, login.query)).encode()).hexdigest()
+        return f"{self.entity_id}:{call.connection}:{digest}"
 
     def key(self, definition: dict[str, Any]) -> bytes:
         """Material of a key: a public key as it was approved, any other as it is now in the environment of the content."""
@@ -73,7 +86,7 @@ class Login:
 
 
 @sensitive_variables()
-def _request(call: Call, address: str, login: Login) -> OutboundRequest:
+def _request(call: Call, address: str, login: Login, scope: str) -> OutboundRequest:
     """The call as it goes out. What logs in stands above what the endpoint says, and that above our defaults."""
     body, content_type = _body(call)
     ours: Pairs = (("User-Agent", USER_AGENT),)
@@ -83,7 +96,9 @@ def _request(call: Call, address: str, login: Login) -> OutboundRequest:
         ours += (("Idempotency-Key", call.key),)
     headers = _without(ours, call.headers) + _without(call.headers, login.headers) + login.headers
     url = build_url(address, call.path, _without(call.query, login.query) + login.query)
-    return OutboundRequest(call.method, url, headers, body, call.timeout_seconds)
+    return OutboundRequest(
+        call.method, url, headers, body, call.timeout_seconds, scope=scope, repeatable=call.repeat != "never"
+    )
 
 
 @sensitive_variables()

@@ -1,8 +1,9 @@
 """The one door out: every call of Chatflow to the outside leaves through `send`.
 
 Nothing else imports requests, urllib3 or socket, so what holds here holds for all: vetted addresses (`addresses`,
-`sockets`), a deadline for the whole call, bounded answers, no redirects, no proxies of the environment, nothing kept from
-one call to the next, not even a connection (`transport`).
+`sockets`), a turn at the host (`turns`), a deadline for the whole call, bounded answers that are read strictly (`framing`,
+`unpacking`), no redirects, no proxies of the environment, nothing kept from one call to the next but connections, and
+these only where that is safe (`kept`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import requests
 import urllib3
 from requests.structures import CaseInsensitiveDict
 
+from integrations import framing, transport
 from integrations.building import check_header, check_url
 from integrations.outbound import (
     LIMITS,
@@ -29,15 +31,14 @@ from integrations.outbound import (
     OutboundResponse,
 )
 from integrations.sockets import Attempt, current
-from integrations.transport import adapter
+from integrations.turns import turn
+from integrations.unpacking import ENCODINGS, PIECE_BYTES, BadPacking, Unpacking
 
 __all__ = ["LIMITS", "CallFailed", "CallNotBuilt", "Limits", "OutboundRequest", "OutboundResponse", "send"]
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 DEFAULT_HEADERS = {"Accept": "application/json, */*;q=0.8", "User-Agent": "Chatflow"}
-PIECE_BYTES = 64 * 1024
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -48,11 +49,25 @@ def send(request: OutboundRequest, *, limits: Limits = LIMITS) -> OutboundRespon
     Raises CallNotBuilt for a call that can't be made, CallFailed where no answer came that can be used.
     """
     prepared = _prepare(request)
-    host = check_url(request.url).hostname or ""
+    target = check_url(request.url)
+    host = (target.hostname or "").rstrip(".")
     started = time.monotonic()
     deadline = started + min(request.timeout_seconds, MAX_TIMEOUT_SECONDS)
-    status, headers, body = _exchange(prepared, Attempt(host, deadline, limits))
+    attempt = Attempt(host, deadline, limits, request.scope, request.may_share)
+    with turn(attempt, f"{host}:{target.port or target.scheme}", request.scope):
+        try:
+            status, headers, body = _exchange(prepared, attempt)
+        except CallFailed as failed:
+            if not _found_it_closed(attempt, failed):
+                raise
+            fresh = Attempt(host, deadline, limits, request.scope, sent=True)
+            status, headers, body = _exchange(prepared, fresh)
     return OutboundResponse(status, headers, body, time.monotonic() - started)
+
+
+def _found_it_closed(attempt: Attempt, failed: CallFailed) -> bool:
+    """Whether a kept connection was closed by the other end, as it may be at any moment. Only what may be repeated had one."""
+    return attempt.reused and not attempt.heard and not failed.timed_out
 
 
 def _prepare(request: OutboundRequest) -> requests.PreparedRequest:
@@ -80,7 +95,8 @@ def _headers(request: OutboundRequest) -> CaseInsensitiveDict[str]:
     for name, value in DEFAULT_HEADERS.items():
         headers.setdefault(name, value)
     headers["Accept-Encoding"] = "gzip, deflate"
-    headers["Connection"] = "close"
+    if not request.may_share:
+        headers["Connection"] = "close"
     if request.body is not None:
         headers["Content-Length"] = str(len(request.body))
     elif request.method in ("POST", "PUT", "PATCH"):
@@ -92,39 +108,54 @@ def _exchange(prepared: requests.PreparedRequest, attempt: Attempt) -> tuple[int
     token = current.set(attempt)
     raw: urllib3.HTTPResponse | None = None
     try:
-        raw = adapter().send(prepared, stream=True, timeout=attempt.left_seconds()).raw
+        raw = transport.adapter().send(prepared, stream=True, timeout=attempt.left_seconds()).raw
         attempt.in_head = False
-        return raw.status, _check_head(raw, attempt), _read_body(raw, attempt)
+        head = framing.read_head(attempt.heard)
+        headers, body = _check_head(raw, head, attempt), _read_body(raw, attempt)
+        reusable = framing.is_reusable(prepared.method or "", head, attempt.heard)
+        transport.settle(attempt, reusable=reusable)
+        return raw.status, headers, body
+    except (framing.Unframed, BadPacking) as error:
+        failure = attempt.failed("bad_answer", f"{attempt.host} didn't give a complete HTTP answer: {error}.")
     except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
         failure = _explained(error, attempt)
     finally:
         if raw is not None:
             raw.close()
+        transport.settle(attempt, reusable=False)
         current.reset(token)
     raise failure  # here, so that the library's error, which quotes the URL and with it a key, isn't chained
 
 
-def _check_head(raw: urllib3.HTTPResponse, attempt: Attempt) -> list[tuple[str, str]]:
+def _check_head(raw: urllib3.HTTPResponse, head: framing.Head, attempt: Attempt) -> list[tuple[str, str]]:
     """The headers, as text that can be stored. Raises CallFailed for an answer that isn't a final one we can read."""
     if not 200 <= raw.status <= 599:
         raise attempt.failed(
             "bad_answer", f"{attempt.host} answered with the status {raw.status}, which has no meaning here."
         )
-    encodings = {encoding.strip().lower() for encoding in raw.headers.get("content-encoding", "").split(",")}
-    if not encodings <= ENCODINGS:
+    if raw.status != head.status or len(list(raw.headers.items())) != len(head.headers):
+        raise framing.Unframed("its head can be read in two ways")
+    if _encoding(raw) not in ENCODINGS:
         raise attempt.failed("bad_answer", f"{attempt.host} answered in an encoding that we didn't ask for.")
     return [(name.lower(), _CONTROL.sub("\ufffd", value)) for name, value in raw.headers.items()]
 
 
+def _encoding(raw: urllib3.HTTPResponse) -> str:
+    return raw.headers.get("content-encoding", "").strip().lower()
+
+
 def _read_body(raw: urllib3.HTTPResponse, attempt: Attempt) -> bytes:
-    """The decoded body, piece by piece, so that neither a large nor a well-packed one fills the memory."""
+    """The unpacked body, piece by piece, so that neither a large nor a well-packed one fills the memory."""
     body = bytearray()
-    while piece := raw.read(PIECE_BYTES, decode_content=True):
-        body += piece
-        if len(body) > attempt.limits.body_bytes:
-            raise attempt.failed(
-                "answer_too_large", f"The answer of {attempt.host} is too large.", "Ask for less data."
-            )
+    unpacking = Unpacking(_encoding(raw))
+    while piece := raw.read(PIECE_BYTES, decode_content=False):
+        for part in unpacking.parts(piece):
+            body += part
+            if len(body) > attempt.limits.body_bytes:
+                raise attempt.failed(
+                    "answer_too_large", f"The answer of {attempt.host} is too large.", "Ask for less data."
+                )
+    unpacking.finish()
     return bytes(body)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from flows.engine.errors import NodeError
@@ -21,7 +21,7 @@ MAX_TIMEOUT_SECONDS = 60.0
 """Longer waits belong in `wait_for_callback`."""
 
 FailureCode = Literal[
-    "target_not_allowed", "could_not_connect", "timed_out", "tls_failed", "answer_too_large", "bad_answer"
+    "target_not_allowed", "could_not_connect", "host_busy", "timed_out", "tls_failed", "answer_too_large", "bad_answer"
 ]
 
 
@@ -39,13 +39,25 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class OutboundRequest:
-    """A call, ready to go. `timeout_seconds` is the time for all of it: look-up, connection, request and answer."""
+    """A call, ready to go. `timeout_seconds` is the time for all of it: its turn, look-up, connection, request and answer.
+
+    `scope` names whose call it is, down to the login: calls of different scopes never share a connection, and one without
+    a scope never shares any. `repeatable` says that the target takes no harm if it gets the call twice.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    scope: str = field(default="", repr=False)
+    repeatable: bool = False
+
+    @property
+    def may_share(self) -> bool:
+        """Whether it may go over a connection that was used before. What may not be sent twice never does: should the
+        target close it at that moment, nobody would know whether it arrived."""
+        return bool(self.scope) and self.repeatable
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ none. (A watchdog that closed the socket instead would look to `http.client` lik
 
 from __future__ import annotations
 
-import queue
+import logging
+import os
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
 from typing import Any, TypeVar
@@ -35,8 +37,13 @@ MAX_LOOKUPS_AT_ONCE = 32
 READ_AHEAD_BYTES = 8 * 1024
 """What the reader of the headers may have taken of the body."""
 
+Found = list[tuple[int, Any]]
+"""Addresses as (family, socket address)."""
+
 Sent = TypeVar("Sent")
+log = logging.getLogger(__name__)
 _lookups = threading.BoundedSemaphore(MAX_LOOKUPS_AT_ONCE)
+_under_way: dict[tuple[str, int], Future[Found]] = {}
 
 
 @dataclass(slots=True)
@@ -46,9 +53,13 @@ class Attempt:
     host: str
     deadline: float  # of time.monotonic()
     limits: Limits
+    scope: str = field(default="", repr=False)
+    may_share: bool = False  # a connection that was used before will do, and this one may be kept
+    reused: bool = False  # such a connection was taken
     sent: bool = False  # the target may have got something
-    received_bytes: int = 0
+    heard: bytearray = field(default_factory=bytearray, repr=False)  # everything that came, as it came
     in_head: bool = True  # the headers of the answer aren't complete yet
+    returned: Any = None  # by urllib3, once the answer is read: (key, connection), to be kept or closed
 
     def left_seconds(self) -> float:
         """The time that is left. Raises CallFailed if there is none."""
@@ -69,13 +80,13 @@ class Attempt:
             "Try again later, or give the endpoint a longer time-out.",
         )
 
-    def count(self, size: int) -> None:
+    def hear(self, piece: memoryview) -> None:
         """Note what a read returned. Raises CallFailed if it was too much, or the end where there can't be one."""
-        if self.in_head and not size:
+        if self.in_head and not piece:
             raise self.failed("bad_answer", f"{self.host} closed the connection before its answer was complete.")
-        self.received_bytes += size
+        self.heard += piece
         most = self.limits.head_bytes + READ_AHEAD_BYTES if self.in_head else self.limits.wire_bytes
-        if self.received_bytes > most:
+        if len(self.heard) > most:
             raise self.failed("answer_too_large", f"The answer of {self.host} is too large.", "Ask for less data.")
 
 
@@ -86,7 +97,7 @@ class PlainSocket(socket.socket):
     """A socket that obeys the current attempt. `http.client` reads by `recv_into` and writes by `sendall` alone."""
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        return _receive(self, partial(super().recv_into, buffer, nbytes, flags))
+        return _receive(self, buffer, partial(super().recv_into, buffer, nbytes, flags))
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         _send(self, partial(super().sendall, data, flags))
@@ -105,20 +116,20 @@ class TLSSocket(ssl.SSLSocket):
             raise attempt.out_of_time() from None
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        return _receive(self, partial(super().recv_into, buffer, nbytes, flags))
+        return _receive(self, buffer, partial(super().recv_into, buffer, nbytes, flags))
 
     def send(self, data: Any, flags: int = 0) -> int:
         return _send(self, partial(super().send, data, flags))
 
 
-def _receive(sock: socket.socket, read: Callable[[], int]) -> int:
+def _receive(sock: socket.socket, buffer: Any, read: Callable[[], int]) -> int:
     attempt = current.get()
     sock.settimeout(attempt.left_seconds())
     try:
         size = read()
     except TimeoutError:
         raise attempt.out_of_time() from None
-    attempt.count(size)
+    attempt.hear(memoryview(buffer)[:size])
     return size
 
 
@@ -136,12 +147,11 @@ def connect(host: str, port: int) -> socket.socket:
     """A socket to a vetted address of that host. Raises CallFailed; an address that isn't allowed spoils them all."""
     attempt = current.get()
     found = _look_up(attempt, host, port)
-    if not found:
-        attempt.left_seconds()
-        hint = "See whether the address of the connection is spelled right."
-        raise attempt.failed("could_not_connect", f"The name {host} wasn't found.", hint)
+    attempt.left_seconds()
     to_ourselves = is_our_own(host)
-    if not all(_is_allowed(family, address, port, to_ourselves) for family, address in found):
+    refused = [address for family, address in found if not _is_allowed(family, address, port, to_ourselves)]
+    if refused or not found:
+        log.info("No call to %s port %s: it leads to %s.", host, port, refused[0][0] if refused else "no address")
         raise _not_allowed(attempt)
     for family, address in found[:MAX_ADDRESSES_TRIED]:
         sock = PlainSocket(family, socket.SOCK_STREAM)
@@ -164,11 +174,11 @@ def _join(sock: socket.socket, address: Any, host: str) -> None:
     sock.settimeout(min(CONNECT_SECONDS, attempt.left_seconds()))
     sock.connect(address)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if not _reached_allowed(sock, host):
+    if not reached_allowed(sock, host):
         raise _not_allowed(attempt)
 
 
-def _reached_allowed(sock: socket.socket, host: str) -> bool:
+def reached_allowed(sock: socket.socket, host: str) -> bool:
     """Whether the other end of a connected socket is an address that may be called."""
     try:
         peer = sock.getpeername()
@@ -177,33 +187,48 @@ def _reached_allowed(sock: socket.socket, host: str) -> bool:
     return _is_allowed(sock.family, peer, peer[1], is_our_own(host))
 
 
-def resolve(host: str, port: int) -> list[tuple[int, Any]]:
-    """Every address of a host, as (family, socket address)."""
+def resolve(host: str, port: int) -> Found:
+    """Every address of a host."""
     return [(found[0], found[4]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
-def _look_up(attempt: Attempt, host: str, port: int) -> list[tuple[int, Any]]:
+def _look_up(attempt: Attempt, host: str, port: int) -> Found:
     """`resolve`, in bounded time; empty if nothing came of it."""
     if _is_literal(host):
         return _resolved(host, port)
-    if not _lookups.acquire(timeout=min(LOOKUP_SECONDS, attempt.left_seconds())):
+    until = time.monotonic() + min(LOOKUP_SECONDS, attempt.left_seconds())
+    lookup = _under_way.get((host, port)) or _begin_lookup(host, port, until)
+    try:
+        return lookup.result(until - time.monotonic()) if lookup else []
+    except TimeoutError:
         return []
-    answers: queue.SimpleQueue[list[tuple[int, Any]]] = queue.SimpleQueue()
+
+
+def _begin_lookup(host: str, port: int, until: float) -> Future[Found] | None:
+    """A look-up in a thread, which all who ask for the same name meanwhile wait for: one name may hang one thread only."""
+    places = _lookups
+    if not places.acquire(timeout=max(0.0, until - time.monotonic())):
+        return None
+    mine: Future[Found] = Future()
+    lookup = _under_way.setdefault((host, port), mine)
+    if lookup is not mine:
+        places.release()
+        return lookup
 
     def work() -> None:
+        found: Found = []
         try:
-            answers.put(_resolved(host, port))
+            found = _resolved(host, port)
         finally:
-            _lookups.release()
+            _under_way.pop((host, port), None)
+            places.release()
+            mine.set_result(found)
 
     threading.Thread(target=work, name="lookup", daemon=True).start()
-    try:
-        return answers.get(timeout=min(LOOKUP_SECONDS, attempt.left_seconds()))
-    except queue.Empty:
-        return []
+    return mine
 
 
-def _resolved(host: str, port: int) -> list[tuple[int, Any]]:
+def _resolved(host: str, port: int) -> Found:
     try:
         return resolve(host, port)
     except (OSError, UnicodeError):  # UnicodeError: a label that no DNS name can have
@@ -225,9 +250,20 @@ def _is_allowed(family: int, address: Any, port: int, to_ourselves: bool) -> boo
 
 
 def _not_allowed(attempt: Attempt) -> CallFailed:
+    """One failure for names that aren't found and for those that lead inwards: else one could list our network's names."""
     return attempt.failed(
         "target_not_allowed",
-        f"{attempt.host} is not a target that may be called.",
-        "Public addresses may be called, on ports 443, 8443 and 80. For others, ask the operator to add their network to"
-        " OUTBOUND_ALLOWED_NETWORKS.",
+        f"{attempt.host} is not a target that may be called, or isn't found.",
+        "See whether the address of the connection is spelled right. Public addresses may be called, on ports 443, 8443"
+        " and 80. For others, ask the operator to add their network to OUTBOUND_ALLOWED_NETWORKS.",
     )
+
+
+def forget() -> None:
+    """For a child process: look-ups under way are its parent's."""
+    global _lookups
+    _lookups = threading.BoundedSemaphore(MAX_LOOKUPS_AT_ONCE)
+    _under_way.clear()
+
+
+os.register_at_fork(after_in_child=forget)

@@ -1,8 +1,7 @@
-"""How calls travel: requests' transport over vetted sockets, a new connection for each call.
+"""How calls travel: requests' transport over vetted sockets.
 
-No connection is used twice. HTTP/1.1 has nothing that says which request an answer belongs to, only the order: what a
-target sends after the end of its answer, however late, would be the answer of the next call. Looking whether bytes are
-there before a connection is taken again finds only those that are early enough.
+urllib3's pools stay empty. A connection comes from `kept`, if the call may share one, or is new; when its answer has been
+read it waits in the attempt until the answer is known to be whole, and is then kept or closed.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from functools import cache
 from typing import Any
 
@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from integrations import sockets
+from integrations import kept, sockets
 
 HOSTS_KNOWN = 50
 
@@ -31,28 +31,62 @@ _making = threading.Lock()
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
-class VettedConnection(HTTPConnection):
+class Vetted:
+    """What `kept` has to know of a connection."""
+
+    made_at = rests_since = 0.0
+    uses = 0
+    host: str
+    port: int
+
     def _new_conn(self) -> socket.socket:
+        self.made_at = time.monotonic()
         return sockets.connect(self.host, self.port)
 
 
-class VettedTLSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return sockets.connect(self.host, self.port)
+class VettedConnection(Vetted, HTTPConnection):
+    pass
+
+
+class VettedTLSConnection(Vetted, HTTPSConnection):
+    pass
 
 
 class VettedPool(HTTPConnectionPool):
-    """A pool that stays empty: a connection that comes back is closed."""
+    """Keeps nothing itself."""
 
     ConnectionCls = VettedConnection
 
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        attempt = sockets.current.get()
+        found = kept.take(self._key(attempt)) if attempt.may_share else None
+        attempt.reused = found is not None
+        return found or self._new_conn()
+
     def _put_conn(self, conn: Any) -> None:
+        """Called when the answer has been read; `conn` is None if it couldn't be."""
+        attempt = sockets.current.get()
         if conn is not None:
-            conn.close()
+            attempt.returned = (self._key(attempt), conn)
+
+    def _key(self, attempt: sockets.Attempt) -> kept.Key:
+        return kept.Key(attempt.scope, self.scheme or "", self.host, self.port or 0)
 
 
 class VettedTLSPool(VettedPool, HTTPSConnectionPool):
     ConnectionCls = VettedTLSConnection  # type: ignore[assignment]
+
+
+def settle(attempt: sockets.Attempt, *, reusable: bool) -> None:
+    """Keep the attempt's connection, or close it."""
+    if attempt.returned is None:
+        return
+    key, connection = attempt.returned
+    attempt.returned = None
+    if reusable and attempt.may_share:
+        kept.give(key, connection)
+    else:
+        connection.close()
 
 
 class SafeAdapter(HTTPAdapter):

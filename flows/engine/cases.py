@@ -13,6 +13,7 @@ Failure = Literal[
     "bad_path",
     "target_not_allowed",
     "could_not_connect",
+    "host_busy",
     "tls_failed",
     "timed_out",
     "answer_too_large",

@@ -69,7 +69,7 @@ def admitted(flow: Flow, *, is_async: bool = False, **request: Any) -> Admitted:
 
 def use_door(door: ScriptedDoor) -> ScriptedDoor:
     """What a worker finds behind `outside.door()`."""
-    outside._registered["door"] = lambda: door
+    outside._registered["door"] = lambda entity_id: door
     return door
 
 

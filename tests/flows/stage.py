@@ -68,7 +68,7 @@ class FakeCatalog:
         self.add("endpoint", "orders", "endpoint:1", (("connection", "shop"),), **ENDPOINT)
 
     def register(self) -> None:
-        outside.register(door=PretendDoor, catalog=lambda entity, environment, kind: self)
+        outside.register(door=lambda entity_id: PretendDoor(), catalog=lambda entity, environment, kind: self)
 
 
 def flow_file(slug: str = "order-update", *, status: int = 200, endpoint: str = "", **more: Any) -> str:

@@ -17,6 +17,7 @@ from flows.engine.state import State
 from flows.engine.strictjson import loads
 from flows.ids import new_run_id
 from flows.sealing import seal
+from integrations import kept
 from integrations.catalog import RealCatalog
 from integrations.connections import save_connection
 from integrations.door import RealDoor
@@ -272,3 +273,24 @@ def test_a_key_that_is_gone_is_a_node_error(server):
     with pytest.raises(NodeError, match="no longer there"):
         RealDoor().key({"key": 0, "kind": "hmac"})
     assert RealDoor().key({"key": 0, "kind": "rsa-public", "public_key": "PEM"}) == b"PEM"
+
+
+def test_only_calls_of_one_entity_and_login_that_may_be_repeated_share_a_connection(serve, monkeypatch):
+    monkeypatch.setattr(kept, "REST_SECONDS", 0.0)
+    server = serve(answer(b"{}"), keeps=True)
+    definitions = define(server, "bearer")
+    entity = Secret.objects.get().connection.entity
+    ours = RealDoor(entity.pk)
+    try:
+        for wanted in (call(repeat="safe"), call("PUT", repeat="idempotency_key"), call(repeat="safe")):
+            ours.call(wanted, definitions)
+        assert server.connections == 1
+        ours.call(call("POST", repeat="never"), definitions)
+        RealDoor(entity.pk + 1).call(call(repeat="safe"), definitions)
+        RealDoor().call(call(repeat="safe"), definitions)
+        same = {"name": "shop", "production_address": server.url("/v1"), "auth": "bearer"}
+        save_connection(entity, by=person("integrator"), **same, secrets={"production": "rotated"})
+        ours.call(call(repeat="safe"), definitions)
+        assert server.connections == 5
+    finally:
+        kept.forget()

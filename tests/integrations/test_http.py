@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import socket
@@ -107,7 +108,7 @@ def test_an_ipv6_address_is_called(serve: Serve) -> None:
 
 
 def test_control_characters_in_headers_of_an_answer_are_replaced(serve: Serve) -> None:
-    assert get(serve(answer(headers=[("X-Odd", "a\x00b\x1bc")])).url()).headers[0] == ("x-odd", "a\ufffdb\ufffdc")
+    assert get(serve(answer(headers=[("X-Odd", "a\x01b\x1bc")])).url()).headers[0] == ("x-odd", "a\ufffdb\ufffdc")
 
 
 # --- Nothing from the environment, nothing from the call before -----------------------------------------------------------
@@ -135,13 +136,14 @@ def test_cookies_and_credentials_are_not_kept(serve: Serve) -> None:
 
 def test_the_library_s_logs_and_errors_hold_no_key(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    garbled = serve(raw(b"HTTP/1.1 200 OK\r\nno colon here\r\nX: 1\r\n\r\n"))
-    get(garbled.url("/?key=planted"))
+    garbled = failure(serve(raw(b"HTTP/1.1 200 OK\r\nno colon here\r\nX: 1\r\n\r\n")).url("/?key=planted"))
     broken = failure(serve(raw(b"nonsense\r\n\r\n")).url("/?key=planted"))
-    assert "planted" not in caplog.text + "".join(traceback.format_exception(broken))
+    assert "planted" not in caplog.text + "".join(
+        traceback.format_exception(garbled) + traceback.format_exception(broken)
+    )
 
 
-# --- No connection is used twice ---------------------------------------------------------------------------------------------
+# --- Without a scope no connection is used twice (test_http_reuse.py has the others) --------------------------------------------
 
 FALSE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse"
 
@@ -165,7 +167,8 @@ def test_what_follows_an_answer_is_never_the_answer_of_another_call(
     server = serve(
         lambda request: surplus if request.split(b" ")[1] == b"/first" else answer(b"mine")(request), keeps=True
     )
-    send(OutboundRequest(method, server.url("/first")))
+    with contextlib.suppress(CallFailed):  # where it is seen
+        send(OutboundRequest(method, server.url("/first")))
     assert [get(server.url("/second")).body for _ in range(2)] == [b"mine"] * 2
     assert (server.connections, len(server.requests)) == (3, 3)
 
@@ -272,7 +275,7 @@ def test_an_unknown_name_was_not_sent(loopback: None, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(sockets, "resolve", unknown)
     failed = failure("https://nowhere.test/")
-    assert (failed.code, failed.sent) == ("could_not_connect", False)
+    assert (failed.code, failed.sent) == ("target_not_allowed", False)
     assert "nowhere.test" in failed.message
 
 
@@ -286,11 +289,50 @@ def test_a_resolver_that_hangs_holds_nobody(loopback: None, monkeypatch: pytest.
     monkeypatch.setattr(sockets, "resolve", hang)
     monkeypatch.setattr(sockets, "LOOKUP_SECONDS", 0.05)
     try:
-        assert failure("https://slow.test/").code == "could_not_connect"
+        assert failure("https://slow.test/").code == "target_not_allowed"
         monkeypatch.setattr(sockets, "LOOKUP_SECONDS", 20)
         assert failure("https://slow.test/", timeout_seconds=0.05).timed_out
     finally:
         release.set()
+
+
+def test_a_name_that_hangs_holds_one_thread_however_many_ask_for_it(
+    loopback: None, monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]
+) -> None:
+    release = threading.Event()
+    asked: list[str] = []
+    ordinary = sockets.resolve
+
+    def hang(host: str, port: int) -> list[object]:
+        asked.append(host)
+        if host == "hangs.test":
+            release.wait(20)
+        return ordinary(host, port)
+
+    monkeypatch.setattr(sockets, "resolve", hang)
+    monkeypatch.setattr(sockets, "LOOKUP_SECONDS", 0.05)
+    monkeypatch.setattr(sockets, "_lookups", threading.BoundedSemaphore(2))
+    names["other.test"] = ["93.184.216.34"]
+    try:
+        codes = [failure(f"https://{host}/").code for host in ("hangs.test", "hangs.test", "hangs.test")]
+        monkeypatch.setattr(sockets, "LOOKUP_SECONDS", 20)
+        monkeypatch.setattr(sockets, "is_our_own", lambda host: True)  # so that nothing is connected to
+        assert failure("https://other.test/").code == "target_not_allowed"
+    finally:
+        release.set()
+    assert codes == ["target_not_allowed"] * 3
+    assert asked == ["hangs.test", "other.test"]
+
+
+def test_names_of_our_network_can_not_be_told_from_those_that_are_not_there(
+    loopback: None, names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names["there.internal"], names["absent.internal"] = ["10.0.0.5"], []
+    monkeypatch.setitem(names, "both.internal", ["93.184.216.34", "10.0.0.5"])
+    told = [failure(f"http://{name}.internal:6379/") for name in ("there", "absent", "both")]
+    assert len({(one.code, one.sent, one.hint) for one in told}) == 1
+    assert len({one.message.split(" ", 1)[1] for one in told}) == 1
+    assert not any("10.0.0.5" in str(one) + one.hint for one in told)
 
 
 def test_the_next_address_is_tried(serve: Serve, names: dict[str, list[str]]) -> None:
