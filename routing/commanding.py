@@ -17,6 +17,8 @@ OPTIONS = {
     "environment": "--environment",
     "deadline_seconds": "--deadline",
     "rate_per_minute": "--rate",
+    "concurrency": "--concurrency",
+    "get_reason": "--get-reason",
     "expires_at": "--expires",
 }
 """Fields of routes and tokens to the options that give them."""

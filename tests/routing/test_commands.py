@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import CommandError, call_command
 
+from routing.allowlist import utc_today
 from routing.models import Route, Token
+from routing.route_tokens import create_token
 from routing.routes import url_of
 from tests.flows.makers import make_user
 from tests.routing.makers import deploy, make_flow, make_house, make_route
@@ -112,6 +114,8 @@ def test_a_route_is_changed_by_whoever_may_manage_it(route):
         (["--allow", "x", "--as", "approver"], "^--allow: "),
         (["--as", "approver"], "Say what to change"),
         (["--step", "1", "--as", "viewer"], "takes the role Approver"),
+        (["--rate", "many", "--as", "approver"], "neither a number nor “none”"),
+        (["--concurrency", "0", "--as", "approver"], "^--concurrency: "),
     ):
         with pytest.raises(CommandError, match=said):
             run(*make, *words)
@@ -125,3 +129,58 @@ def test_a_route_is_removed_with_its_tokens(route):
     assert run("route", "remove", route.pk, "--as", "approver") == f"Removed {url_of(route)}.\n"
     assert not Route.objects.exists()
     assert not Token.objects.exists()
+
+
+def test_limits_are_set_and_taken_back(route):
+    make = ["route", "change", route.pk, "--as", "approver"]
+    run(*make, "--rate", "60", "--concurrency", "3", "--deadline", "7", "--name", "orders")
+    route.refresh_from_db()
+    assert (route.rate_per_minute, route.concurrency, route.deadline_seconds, route.name) == (60, 3, 7, "orders")
+    run(*make, "--rate", "none", "--concurrency", "none")
+    route.refresh_from_db()
+    assert (route.rate_per_minute, route.concurrency, route.deadline_seconds) == (None, None, 7)
+
+
+def test_a_list_with_notes_is_one_line_and_a_near_end_warns(route, capsys):
+    today = utc_today()
+    run("route", "change", route.pk, "--as", "approver", "--allow", f"192.0.2.1 until {today} # Ann\n10.0.0.1")
+    assert capsys.readouterr().err == f"192.0.2.1/32 may call until {today} (UTC) only.\n"
+    assert run("route", "list").split("\t")[6] == f"10.0.0.1/32; 192.0.2.1/32 until {today} # Ann"
+
+
+@pytest.mark.parametrize(
+    ("verb", "mode", "told"),
+    [("pause", "paused", "Paused: asynchronous calls are kept"), ("drain", "draining", "Draining: what was accepted")],
+)
+def test_a_route_is_held_up_and_opened_by_whoever_may_manage_it(route, verb, mode, told):
+    with pytest.raises(CommandError, match="takes the role Approver"):
+        run("route", verb, route.pk, "--as", "builder")
+    said = run("route", verb, route.pk, "--as", "approver")
+    assert said.startswith(told)
+    assert said.endswith("Runs that wait for it to open: 0.\n")
+    assert Route.objects.get().mode == mode
+    assert run("route", "list").endswith(f"\tactive, {mode}\n")
+    assert run("route", "open", route.pk, "--as", "approver").startswith("Open. ")
+    assert Route.objects.get().mode == "open"
+
+
+def test_a_try_says_what_it_looked_at_and_which_rule_refused(route, monkeypatch):
+    trying = ["route", "try", route.pk, "--address", "192.0.2.1"]
+    with pytest.raises(CommandError, match="^Such a call is refused with 401 token_required. The call has no token. "):
+        run(*trying)
+    with pytest.raises(CommandError, match="^--token-from-env: there is no environment variable PARTNER"):
+        run(*trying, "--token-from-env", "PARTNER")
+    monkeypatch.setenv("PARTNER", create_token(route, by=route.created_by)[1])
+    told = run(*trying, "--token-from-env", "PARTNER", "--forwarded", "203.0.113.9", "--method", "POST")
+    assert told.splitlines()[0] == "Route: The route is active."
+    assert told.splitlines()[-1] == "Such a call is let in."
+    with pytest.raises(CommandError, match="405 method_not_allowed"):
+        run(*trying, "--token-from-env", "PARTNER", "--method", "GET", "--as", "viewer")
+
+
+def test_a_get_that_acts_takes_its_reason_as_an_option(route):
+    with pytest.raises(CommandError, match="^--get-reason: Ensure this value has at most 200 characters"):
+        run("route", "change", route.pk, "--as", "approver", "--method", "GET", "--get-reason", "x" * 201)
+    run("route", "change", route.pk, "--as", "approver", "--method", "GET", "--get-reason", "It only reads.")
+    route.refresh_from_db()
+    assert (route.method, route.get_reason) == ("GET", "It only reads.")
