@@ -9,8 +9,9 @@ class FlowsConfig(AppConfig):
 
     def ready(self) -> None:
         autodiscover_modules("nodes")
-        from flows import checks, guard, triggers  # noqa: F401 - checks register themselves
+        from flows import accounts, checks, guard, triggers  # noqa: F401 - checks register themselves
 
+        accounts.listen()
         triggers.register(guard.RULES)
         pre_migrate.connect(triggers.before_migrate, sender=self)
         post_migrate.connect(triggers.after_migrate, sender=self)

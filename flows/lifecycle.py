@@ -6,8 +6,6 @@ same rules once more, written apart from these (flows/guard.py).
 
 from __future__ import annotations
 
-import getpass
-import os
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -18,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from flows import outside
+from flows import origin, outside
 from flows.acting import why_not_deployed
 from flows.contributors import contributors_of, moment, take_turn
 from flows.engine.errors import FlowError
@@ -323,16 +321,9 @@ def _decide(version: Version, name: str, source: str, target: Status, *, by: Use
         comment=comment,
         sha256=version.content_id,
         by_command=via is Via.COMMAND,
-        os_user=_os_user() if via is Via.COMMAND else "",
+        os_user=origin.os_user() if via is Via.COMMAND else "",
     )
     decision.seal = seal_of(decision, contributor_ids(version))
     decision.save(force_insert=True)
     decided(decision)
     return decision
-
-
-def _os_user() -> str:
-    try:
-        return getpass.getuser()[:64]
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"  # a container may run as a user without a name

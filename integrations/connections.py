@@ -15,11 +15,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from flows.changes import record
 from flows.engine.errors import NodeError
 from flows.models import Entity, Environment
 from flows.roles import require
 from integrations.building import check_base, check_header_name
-from integrations.definitions import Problems, put, remove
+from integrations.definitions import Problems, put, remove, subject_of
 from integrations.models import Auth, Connection, Secret
 from integrations.outbound import CallNotBuilt
 from integrations.secrets import seal_secret
@@ -127,6 +128,14 @@ def _set_secret(connection: Connection, environment: str, text: str, by: User) -
         environment=environment,
         host=host,
         defaults={"sealed": seal_secret(text, place), "set_by": by, "set_at": timezone.now()},
+    )
+    record(
+        connection.entity,
+        by=by,
+        action="set secret",
+        subject=subject_of(connection),
+        title=connection.name,
+        after={"environment": environment, "host": host},
     )
 
 

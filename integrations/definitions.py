@@ -14,9 +14,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from flows import changes
 from flows.contributors import record_edit, take_turn
 from flows.engine.records import NAME_PATTERN
-from flows.models import Entity
+from flows.models import Edit, Entity
 from integrations.models import Definition
 from integrations.where_used import uses_of
 
@@ -63,6 +64,7 @@ def put(
     A change of what versions embed is recorded as an edit: whoever made it may not approve the version that carries it.
     """
     row = row_of(model, entity, name, by=by, **{field: values[field] for field in values if _is_relation(model, field)})
+    before = _told(row) if Edit.objects.filter(subject=subject_of(row)).exists() else None  # a new one is blank
     changed = {field for field, value in values.items() if getattr(row, field) != value}
     for field in changed:
         setattr(row, field, values[field])
@@ -70,7 +72,24 @@ def put(
         record(row, by=by)
     elif changed:
         touch(row, by=by)
+    _record(row, "changed" if before else "made", by, before=before, after=_told(row))
     return row
+
+
+SEALED = frozenset({"sealed", "sandbox_sealed"})
+NOT_TOLD = SEALED | {"id", "entity", "name", "changed_by", "changed_at", "created_by", "created_at", "sample"}
+
+
+def _told(row: Definition) -> dict[str, object]:
+    """What the log of changes says of a definition: nothing sealed, and no sample, which may hold somebody's data."""
+    return changes.facts(row, *(field.name for field in row._meta.concrete_fields if field.name not in NOT_TOLD))
+
+
+def _record(
+    row: Definition, action: str, by: User, *, before: changes.Facts | None, after: changes.Facts | None
+) -> None:
+    subject, title = subject_of(row), row.name
+    changes.record(row.entity, by=by, action=action, subject=subject, title=title, before=before, after=after)
 
 
 def row_of(model: type[D], entity: Entity, name: str, *, by: User, **points_at: Any) -> D:
@@ -112,4 +131,5 @@ def remove(row: Definition, *, by: User) -> None:
             f"The {kind} {row.name} is used by {'; '.join(users)}. Take it out there first, then delete it."
         )
     record_edit(row.entity, subject_of(row), by=by)
+    _record(row, "removed", by, before=_told(row), after=None)
     row.delete()

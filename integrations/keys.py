@@ -13,11 +13,12 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from flows.changes import record
 from flows.contributors import take_turn
 from flows.models import Entity, Environment
 from flows.roles import require
 from flows.vault import SecretUnreadable, open_sealed, seal
-from integrations.definitions import Problems, put, remove, row_of
+from integrations.definitions import Problems, put, remove, row_of, subject_of
 from integrations.models import Key, KeyKind
 from integrations.secrets import open_secret, seal_secret
 
@@ -25,6 +26,7 @@ MIN_RSA_BITS = 2_048
 """NIST SP 800-131A: shorter keys are no longer to be used."""
 
 MAX_HMAC_CHARS = 1_024
+MATERIAL = {"sealed": Environment.PRODUCTION, "sandbox_sealed": Environment.SANDBOX}
 
 EMBEDDED = frozenset({"kind"})
 EMBEDDED_OF_PUBLIC = EMBEDDED | {"sealed"}
@@ -55,7 +57,12 @@ def save_key(entity: Entity, *, by: User, name: str, kind: str, material: str = 
         values["sealed"] = (seal if is_public(kind) else seal_secret)(checked, place_of(key))
     if for_sandbox:
         values["sandbox_sealed"] = seal_secret(for_sandbox, place_of(key, Environment.SANDBOX))
-    return put(Key, entity, name, values, by=by, embedded=EMBEDDED_OF_PUBLIC if is_public(kind) else EMBEDDED)
+    key = put(Key, entity, name, values, by=by, embedded=EMBEDDED_OF_PUBLIC if is_public(kind) else EMBEDDED)
+    for field, environment in MATERIAL.items():
+        if field in values:
+            given = {"environment": str(environment)}
+            record(entity, by=by, action="set material", subject=subject_of(key), title=name, after=given)
+    return key
 
 
 @transaction.atomic

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
+from flows.changes import record, subject_of
+from flows.contributors import take_turn
 from flows.models import Entity
 from flows.roles import require
 from routing.models import Channel, ChannelKind
 
 
+@transaction.atomic
 def onboard(entity: Entity, kind: str, *, by: User) -> Channel:
     """Onboard a channel; nothing changes where it is already. Raises PermissionDenied, ValidationError."""
     require(by, entity, "manage channels")
     if kind not in ChannelKind.values:
         raise ValidationError({"kind": f"There is no channel {kind!r}; there are {', '.join(ChannelKind.values)}."})
-    return Channel.objects.get_or_create(entity=entity, kind=kind, defaults={"onboarded_by": by})[0]
+    take_turn(entity.pk)
+    channel, made = Channel.objects.get_or_create(entity=entity, kind=kind, defaults={"onboarded_by": by})
+    if made:
+        record(entity, by=by, action="onboarded", subject=subject_of(channel), title=str(channel), after={"kind": kind})
+    return channel
 
 
 def why_no_routes(entity: Entity) -> str:

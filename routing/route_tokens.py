@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from flows.changes import facts, record, subject_of
 from flows.commits import commit
 from flows.contributors import take_turn
 from routing import tokens
@@ -38,13 +39,17 @@ def create_token(route: Route, *, by: User, name: str = "", expires_at: datetime
             raise ValidationError(f"The route has {MAX_LIVE} live tokens. Revoke one that nobody uses any more.")
         token.full_clean(exclude=["route", "created_by"])
         token.save(force_insert=True)
+        _record(token, "made", by)
     return token, minted.text
 
 
 def revoke_token(token: Token, *, by: User) -> Token:
     """End a token; it holds on the next request. Revoking twice changes nothing. Raises PermissionDenied."""
     require_manager(by, token.route)
-    Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        take_turn(token.route.entity_id)
+        if Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            _record(token, "revoked", by)
     token.refresh_from_db()
     return token
 
@@ -70,6 +75,22 @@ def note_use(token: Token) -> None:
     now = timezone.now()
     if token.last_used_at is None or token.last_used_at < now - USED_EVERY:
         commit(lambda: Token.objects.filter(pk=token.pk).update(last_used_at=now))
+
+
+def _record(token: Token, action: str, by: User) -> None:
+    """By its prefix, as the list of tokens and a run's page name it."""
+    route = token.route
+    about = {**facts(token, "prefix", "name", "expires_at"), "route": str(route), "route_id": route.pk}
+    gone = action == "revoked"
+    record(
+        route.entity,
+        by=by,
+        action=action,
+        subject=subject_of(token),
+        title=f"{token} for {route}",
+        before=about if gone else None,
+        after=None if gone else about,
+    )
 
 
 def _lives(now: datetime) -> Q:

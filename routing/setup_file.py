@@ -16,12 +16,13 @@ from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as WrongShape
 
+from flows import origin
+from flows.contributors import take_turn
 from flows.engine.errors import GraphRefused
 from flows.engine.records import NAME_PATTERN, SLUG_PATTERN, place_of, sentence
 from flows.engine.strictjson import loads
-from flows.members import grant, make_entity
+from flows.members import change_entity, grant, make_entity
 from flows.models import Entity, Environment, Membership, Role
-from flows.roles import require
 from integrations.connections import save_connection, warnings_of
 from integrations.endpoints import save_endpoint
 from integrations.keys import save_key
@@ -153,7 +154,13 @@ def apply_setup(file: SetupFile, *, by: User) -> list[str]:
 
     Raises GraphRefused with place and reason, also where `by` lacks a role.
     """
-    return [line for index, part in enumerate(file.entities) for line in _apply_entity(part, f"entities[{index}]", by)]
+    for entity in Entity.objects.filter(slug__in=[part.slug for part in file.entities]).order_by("pk"):
+        # In one order, and before accounts are recorded: two files at once don't wait for each other.
+        take_turn(entity.pk)
+    with origin.acting(by):
+        return [
+            line for index, part in enumerate(file.entities) for line in _apply_entity(part, f"entities[{index}]", by)
+        ]
 
 
 def _apply_entity(part: EntityPart, place: str, by: User) -> list[str]:
@@ -203,13 +210,10 @@ def _at(place: str, work: Callable[[], T]) -> T:
 
 
 def _rename(entity: Entity, name: str, by: User) -> None:
-    require(by, entity, "manage members")
-    entity.name = name
     try:
-        entity.full_clean()
+        change_entity(entity, by=by, name=name)
     except ValidationError as error:
         raise ValidationError(error.messages) from None
-    entity.save()
 
 
 def _apply_member(entity: Entity, part: Member, by: User) -> str:

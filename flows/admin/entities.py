@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from flows.members import grant, make_entity, revoke
+from flows.members import GIVEN, change_entity, grant, make_entity, revoke
 from flows.models import Entity, Membership
 from flows.roles import entities_of
 from flows.ruleforms import RulesAdmin, RulesForm
@@ -47,10 +47,11 @@ class EntityPage(EntityAdmin):
         return {} if obj else {"slug": ("name",)}
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        values = {name: getattr(obj, name) for name in GIVEN}
         if change:
-            obj.save()
+            change_entity(Entity.objects.get(pk=obj.pk), by=person(request), **values)
         else:
-            obj.pk = make_entity(obj.slug, obj.name, by=person(request)).pk
+            obj.pk = make_entity(obj.slug, by=person(request), **values).pk
             self.message_user(request, f"Next, give people their roles in {obj} under Memberships; one is its owner.")
 
 

@@ -16,7 +16,7 @@ from django.contrib.auth.models import User
 from flows import lifecycle
 from flows.drafts import import_file
 from flows.engine.strictjson import dumps, loads
-from flows.members import grant
+from flows.members import grant, make_entity
 from flows.models import Entity, Environment, Flow, Membership, Role, Status
 from integrations.connections import save_connection
 from integrations.endpoints import save_endpoint
@@ -66,7 +66,7 @@ def make_demo(url: str) -> tuple[list[str], list[Try]]:
 
 def _entity_with_people() -> Entity:
     admin = _person("admin", is_superuser=True)
-    entity, _ = Entity.objects.get_or_create(slug=ENTITY, defaults={"name": "Demo"})
+    entity = Entity.objects.filter(slug=ENTITY).first() or make_entity(ENTITY, "Demo", by=admin)
     for role in Role.values:
         user = _person(role)
         if not Membership.objects.filter(entity=entity, user=user, role=role).exists():
