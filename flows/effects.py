@@ -16,9 +16,10 @@ from django.utils import timezone
 from flows.commits import commit
 from flows.engine.errors import FlowError, NodeError
 from flows.engine.protocols import Answer, Call, Door
-from flows.engine.strictjson import dumps, stored
+from flows.engine.strictjson import JSON, dumps, stored
 from flows.hints import hint
 from flows.models import Effect, EffectState, Run, RunState
+from flows.sensitive import OPENLY, Keeping
 
 WriteEffect = Callable[[Effect], None]
 
@@ -43,8 +44,16 @@ class Journal:
     Outcomes wait in `outcomes` for the next checkpoint: `settle_outcomes` writes them.
     """
 
-    def __init__(self, door: Door, before: WriteEffect, make_sure: MakeSure, known: dict[str, Effect]) -> None:
+    def __init__(
+        self,
+        door: Door,
+        before: WriteEffect,
+        make_sure: MakeSure,
+        known: dict[str, Effect],
+        keeping: Keeping = OPENLY,
+    ) -> None:
         self._door, self._before, self._make_sure, self._known = door, before, make_sure, known
+        self._keeping = keeping
         self.outcomes: dict[str, str] = {}
 
     def key(self, definition: dict[str, Any]) -> bytes:
@@ -57,26 +66,30 @@ class Journal:
         effect = self._known.get(call.key)
         again = effect is not None
         if effect is None:
-            effect = Effect(key=call.key, repeat=call.repeat, request=_request(call), started_at=timezone.now())
+            request = self._keeping.sealed(_request(call))
+            effect = Effect(key=call.key, repeat=call.repeat, request=request, started_at=timezone.now())
             self._before(effect)
             self._known[call.key] = effect
         elif effect.state == EffectState.DONE:
-            return _replay(effect.outcome)
+            return _replay(self._keeping.opened(effect.outcome))
         elif effect.state != EffectState.NOT_SENT and effect.repeat == "never":
             raise InDoubt(effect.key)
         self._make_sure(again=again)
-        return self._send(read_request(effect.request), definitions)
+        return self._send(read_request(self._keeping.opened(effect.request)), definitions)
 
     def _send(self, call: Call, definitions: dict[str, dict[str, Any]]) -> Answer:
         try:
             answer = self._door.call(call, definitions)
         except NodeError as error:
-            self.outcomes[call.key] = dumps({"error": error.code, "message": error.message, "hint": error.hint})
+            self._came(call, {"error": error.code, "message": error.message, "hint": error.hint})
             raise
-        self.outcomes[call.key] = dumps(
-            {"code": answer.code, "headers": dict(answer.headers), "data": answer.data, "note": answer.note}
+        self._came(
+            call, {"code": answer.code, "headers": dict(answer.headers), "data": answer.data, "note": answer.note}
         )
         return answer
+
+    def _came(self, call: Call, outcome: dict[str, JSON]) -> None:
+        self.outcomes[call.key] = self._keeping.sealed(dumps(outcome))
 
     def settle_outcomes(self) -> None:
         """Write the outcomes of calls that finished. Belongs into the transaction of a checkpoint."""

@@ -32,6 +32,7 @@ from flows.engine.strictjson import JSON, dumps
 from flows.hints import hint
 from flows.models import Effect, EffectState, Run, RunState, Segment
 from flows.sealing import store
+from flows.sensitive import OPENLY, Keeping, forget
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +56,11 @@ class Execution:
     known: dict[str, Effect] = field(default_factory=dict)
     segments: int = 0
     lease: leases.Lease | None = None
+    keeping: Keeping = OPENLY
     trace: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.door, self._checkpoint, self._make_sure, self.known)
+        self.journal = Journal(self.door, self._checkpoint, self._make_sure, self.known, self.keeping)
 
     def carry_out(self, plan: Plan, signal: Signal | None = None) -> Run:
         """Take the run as far as it goes here: to its end, a wait, a hand-over, or doubt.
@@ -66,7 +68,8 @@ class Execution:
         Raises LeaseLost, and one of AWAY where the database is away: then the run stays where it was put down last.
         """
         try:
-            return self._carry_out(plan, signal)
+            with self.keeping.in_log():
+                return self._carry_out(plan, signal)
         finally:
             if self.lease is not None:
                 leases.drop(self.lease)
@@ -169,22 +172,34 @@ class Execution:
     def _end(self, result: Finished | Failed) -> Run:
         """Write the end: one INSERT where nothing of the run was written yet."""
         run = self.run
-        ending: dict[str, Any] = {"wake_at": None, "finished_at": timezone.now(), **_ending(result)}
+        ending: dict[str, Any] = {"wake_at": None, "finished_at": timezone.now(), **self._ending(result)}
         if self.lease is not None:
-            self._write(lambda: None, **ending)
+            self._write(lambda: forget(run.pk) if run.sealed else None, **ending)
             return run
-        run.trace = dumps([step.as_json() for step in self.trace])
+        run.trace = self.keeping.trace(self.trace)
         for name, value in ending.items():
             setattr(run, name, value)
         commit(lambda: insert_run(run, self.draft), kept=Run.objects.filter(pk=run.pk).exists)
         return run
 
+    def _ending(self, result: Finished | Failed) -> dict[str, Any]:
+        if isinstance(result, Failed):
+            error = self.keeping.error(error_text(result.error))
+            return {"state": RunState.FAILED, "error": error, "sealed": ""}
+        end = result.end
+        answer: dict[str, JSON] = {
+            "status": end.status,
+            "headers": [list(pair) for pair in end.headers],
+            "body": end.body,
+        }
+        return {"state": RunState.SUCCEEDED, "sealed": "", **self.keeping.ending(answer)}
+
     def _write(self, also: Callable[[], object], **changes: Any) -> None:
         """A checkpoint: the segment since the last one, outcomes of effects, the row's changes, in one transaction."""
         number = self.segments + 1
         segment = Segment(run=self.run, number=number, at=timezone.now())
-        segment.state = dumps(self.state.as_json())
-        segment.steps = dumps([step.as_json() for step in self.trace])
+        segment.state = self.keeping.sealed(dumps(self.state.as_json()))
+        segment.steps = self.keeping.trace(self.trace)
 
         def write() -> None:
             owned(self.run, **changes)
@@ -226,14 +241,6 @@ def insert_run(run: Run, draft: str) -> None:
     if draft:
         store(draft)
     run.save(force_insert=True)
-
-
-def _ending(result: Finished | Failed) -> dict[str, Any]:
-    if isinstance(result, Finished):
-        end = result.end
-        answer: JSON = {"status": end.status, "headers": [list(pair) for pair in end.headers], "body": end.body}
-        return {"state": RunState.SUCCEEDED, "answer": dumps(answer)}
-    return {"state": RunState.FAILED, "error": error_text(result.error)}
 
 
 def error_text(error: RunError) -> str:

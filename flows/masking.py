@@ -171,8 +171,8 @@ def _forms(secret: str | bytes) -> Iterator[bytes]:
         encoded |= {once, quote(once, safe="")}
     encoded.add(quote_plus(raw))
     for offset in range(3):
-        standard = _base64_within(raw, offset)
-        encoded |= {standard, standard.translate(_URLSAFE), quote(standard, safe="")}
+        for standard in _base64_within(raw, offset):
+            encoded |= {standard, standard.translate(_URLSAFE), quote(standard, safe="")}
     if isinstance(secret, str):
         encoded |= _escaped(secret)
     for form in encoded:
@@ -183,11 +183,11 @@ def _forms(secret: str | bytes) -> Iterator[bytes]:
 _URLSAFE = str.maketrans("+/", "-_")
 
 
-def _base64_within(raw: bytes, offset: int) -> str:
-    """The characters that `raw` has in base64 whatever stands before it, `offset` bytes past a multiple of three, and behind."""
+def _base64_within(raw: bytes, offset: int) -> tuple[str, str]:
+    """What `raw` is in base64, `offset` bytes past a multiple of three: whatever stands behind it, and with nothing there."""
     text = base64.b64encode(b"\0" * offset + raw).decode()
     first = -(-offset * 8 // 6)
-    return text[first : (offset + len(raw)) * 8 // 6]
+    return text[first : (offset + len(raw)) * 8 // 6], text[first:]
 
 
 def _escaped(text: str) -> set[str]:

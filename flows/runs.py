@@ -17,7 +17,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from flows import alarms, contents, leases, outside
+from flows import alarms, contents, leases, outside, sensitive
 from flows.backlog import QueueFull, make_room
 from flows.claims import MAX_CLAIMS, LeaseLost, claim, hinted, owned
 from flows.commits import commit
@@ -28,7 +28,7 @@ from flows.engine.node import Signal
 from flows.engine.plan import Plan
 from flows.engine.protocols import Door
 from flows.engine.state import State, read_state
-from flows.engine.strictjson import JSON, dumps, stored
+from flows.engine.strictjson import JSON, stored
 from flows.execution import Also, Execution, error_text, insert_run
 from flows.hints import hint
 from flows.ids import new_run_id
@@ -67,6 +67,7 @@ def accept(admitted: Admitted, *, also: Also | None = None, held: bool = False) 
     """
     make_room()
     run = _new_run(admitted, RunState.QUEUED, durable=True)
+    sensitive.begin(run, admitted.plan, admitted.request)
     run.wake_at = None if held else hinted()
 
     def write() -> None:
@@ -86,10 +87,12 @@ def run_now(admitted: Admitted, *, deadline_seconds: float, door: Door | None = 
     With `also` (an Idempotency-Key) the run is committed first and goes on whatever becomes of this process.
     """
     run = _new_run(admitted, RunState.RUNNING, durable=also is not None)
-    given = _given(run, admitted.request)
+    request, keeping = sensitive.begin(run, admitted.plan, admitted.request)
+    given = _given(run, request)
     state = State(run_id=str(run.pk), given=given, plan=admitted.plan.sha256, cursor=admitted.step)
     deadline = time.monotonic() + deadline_seconds
-    execution = Execution(run, state, door or outside.door(run.entity_id), deadline=deadline, draft=admitted.draft)
+    door = door or outside.door(run.entity_id)
+    execution = Execution(run, state, door, deadline=deadline, draft=admitted.draft, keeping=keeping)
     if also is not None:
         execution.insert(also)
     try:
@@ -130,13 +133,14 @@ def _resume_claimed(run: Run, began_at: float) -> Run:
 
 def _go_on(run: Run, began_at: float) -> Run:
     """From the last checkpoint. Raises ContentRefused where that content isn't run."""
-    request: Any = stored(run.request)
+    request, keeping = sensitive.resume(run)
     last = run.segments.order_by("-number").first()
-    saved: Any = stored(last.state) if last else {"plan": run.content_id, "cursor": run.step}
+    saved: Any = stored(keeping.opened(last.state)) if last else {"plan": run.content_id, "cursor": run.step}
     state = read_state(str(run.pk), _given(run, request), saved)
     plan = contents.plan_of(state.plan)
     known = {effect.key: effect for effect in run.effects.all()}
-    execution = Execution(run, state, outside.door(run.entity_id), known=known, segments=last.number if last else 0)
+    number, door = last.number if last else 0, outside.door(run.entity_id)
+    execution = Execution(run, state, door, known=known, segments=number, keeping=keeping)
     execution.lease = leases.keep(run, began_at)
     return execution.carry_out(plan, Signal(came=False) if state.waiting_until else None)
 
@@ -155,7 +159,6 @@ def _new_run(admitted: Admitted, state: RunState, *, durable: bool) -> Run:
         is_async=admitted.is_async,
         durable=durable,
         state=state,
-        request=dumps(admitted.request),
         created_at=timezone.now(),
     )
 
@@ -177,7 +180,13 @@ def _given(run: Run, request: dict[str, JSON]) -> dict[str, JSON]:
 
 def _fail(run: Run, error: RunError) -> Run:
     """End a run that can't be carried on."""
-    commit(lambda: owned(run, state=RunState.FAILED, error=error_text(error), wake_at=None, finished_at=timezone.now()))
+    ending = {"error": error_text(error), "sealed": "", "wake_at": None, "finished_at": timezone.now()}
+
+    def write() -> None:
+        owned(run, state=RunState.FAILED, **ending)
+        sensitive.forget(run.pk)
+
+    commit(write)
     run.refresh_from_db()
     return run
 
@@ -188,9 +197,16 @@ def _look_at(run_id: UUID) -> Run | None:
     if not due.exists():
         return None
     error = RunError(f"Given up after {MAX_CLAIMS} tries.", code="dead")
-    ending = {"error": error_text(error), "finished_at": timezone.now(), "fence": F("fence") + 1}
+    ending = {"error": error_text(error), "sealed": "", "finished_at": timezone.now(), "fence": F("fence") + 1}
     hopeless = due.filter(state=RunState.RUNNING, attempt__gte=MAX_CLAIMS)
-    given_up = commit(lambda: hopeless.update(state=RunState.DEAD, wake_at=Now(), **ending))
+
+    def write() -> int:
+        given_up = hopeless.update(state=RunState.DEAD, wake_at=Now(), **ending)
+        if given_up:
+            sensitive.forget(run_id)
+        return given_up
+
+    given_up = commit(write)
     alarms.tell(run_id)
     return Run.objects.get(pk=run_id) if given_up else None
 
@@ -204,13 +220,17 @@ def cancel(run: Run) -> Run:
 
     def write() -> int:
         alive = Run.objects.filter(pk=run.pk).exclude(state__in=TERMINAL)
-        return alive.update(
+        ended = alive.update(
             state=RunState.CANCELLED,
             error=error_text(error),
+            sealed="",
             fence=F("fence") + 1,
             wake_at=None,
             finished_at=timezone.now(),
         )
+        if ended:
+            sensitive.forget(run.pk)
+        return ended
 
     if not commit(write):
         raise FlowError("The run has ended already.", code="run_ended", hint="Look at it again.")

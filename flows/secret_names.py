@@ -12,7 +12,6 @@ from typing import Any
 
 import re2
 
-from flows.engine.strictjson import dumps, loads
 from flows.masking import MASK
 
 LONG = frozenset(
@@ -82,19 +81,19 @@ def _masked(value: Any) -> Any:
     return value if value is None or value is True or value is False or value in ("", [], {}) else MASK
 
 
-def mask_named_json(text: str) -> str:
-    """Like `mask_named`, for JSON that we wrote. One quick look where no name of the kind is in it."""
-    return dumps(mask_named(loads(text, max_depth=1_000))) if _MAY_NAME.search(text) else text
-
-
 def may_name(text: str) -> bool:
     """Whether a secret name may stand in this text."""
     return _MAY_NAME.search(text) is not None
 
 
+def mask_tokens(text: str) -> str:
+    """A text without the secret part of tokens of ours."""
+    return str(_OURS.sub(_keep_name, text))
+
+
 def mask_named_text(text: str) -> str:
     """A text without the values of `name=value`, `name: value` and `"name": "value"`, our tokens, and logins in URLs."""
-    text = _OURS.sub(_keep_name, text) if "cft_" in text else text
+    text = mask_tokens(text) if "cft_" in text else text
     text = _IN_URL.sub(lambda hit: f"{hit['name']}:{MASK}@", text) if "://" in text else text
     text = _BEARER.sub(_keep_name, text)
     if not may_name(text):

@@ -10,6 +10,7 @@ from django.conf import settings
 from flows.engine.headers import REFUSED_IN_ANSWERS, problem_of_name, problem_of_value
 from flows.engine.strictjson import dumps_bytes, stored
 from flows.models import TERMINAL, Environment, Run, RunState
+from flows.sensitive import answer_of
 from routing.models import Route
 from routing.problem import Answer, Problem, of_run
 
@@ -39,7 +40,7 @@ def finished(run: Run) -> Answer:
     """The answer of the flow. Raises the Problem of a run that has none: a failed run is never a success."""
     if run.state != RunState.SUCCEEDED:
         raise problem_of(run)
-    given = stored(run.answer)
+    given = answer_of(run)
     headers = dict(filter(_may_be_sent, given["headers"]))
     content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     is_text = isinstance(given["body"], str) and content_type.lower().startswith("text/")
@@ -73,7 +74,7 @@ def _story(run: Run) -> dict[str, Any]:
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
     }
     if run.state == RunState.SUCCEEDED and not run.is_async:
-        answer = stored(run.answer)
+        answer = answer_of(run)
         told["answer"] = {"status": answer["status"], "headers": dict(answer["headers"]), "body": answer["body"]}
     elif is_over(run) and run.state != RunState.SUCCEEDED:
         told["problem"] = problem_of(run).document()

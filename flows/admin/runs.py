@@ -19,6 +19,7 @@ from flows.models import TERMINAL, Effect, EffectState, Run
 from flows.roles import entities_of
 from flows.runs import cancel, settle, story
 from flows.scoping import EntityAdmin, EntityFilter, may_here, person, posted
+from flows.secret_names import mask_named
 
 LOOKING_AFTER = "look after runs"
 NOT_YOURS = "That takes the role Owner, Builder or Approver."
@@ -52,7 +53,7 @@ class RunPage(EntityAdmin):
         """Entities by their ids: with a subquery in their place PostgreSQL may not see that the index serves."""
         mine = list(entities_of(person(request)).values_list("pk", flat=True))
         runs: QuerySet[Run] = Run.objects.filter(entity__in=mine)
-        return runs.defer("request", "answer", "trace").order_by("-id")
+        return runs.defer("request", "sealed", "answer", "trace").order_by("-id")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[run_list.RunList]:
         return run_list.RunList
@@ -157,7 +158,7 @@ def _shown(run: Run) -> dict[str, Any]:
 
 
 def _pretty(text: str) -> str:
-    return pretty(stored(text)) if text else ""
+    return pretty(mask_named(stored(text))) if text else ""
 
 
 def _text(value: JSON) -> str:

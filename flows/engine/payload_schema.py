@@ -6,6 +6,7 @@ The standard's rules, with these differences, each for a reason:
 - `pattern` and `patternProperties` are RE2, so that no payload can make them hang.
 - References stay within the schema (`#/$defs/...`): nothing is fetched.
 - `format` is a remark and not a test, as the standard has it.
+- `"x-sensitive": true` marks a value that is masked wherever it is kept (flows/sensitive_fields.py).
 - Work is counted, and a check that needs too much of it is given up; errors are told up to MAX_ERRORS.
 """
 
@@ -33,6 +34,8 @@ MAX_BRANCHES = 3
 """Of an anyOf, whose messages are worth telling one by one."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+SENSITIVE = "x-sensitive"
 
 UNSUPPORTED = {
     "unevaluatedProperties": "Write additionalProperties.",
@@ -119,6 +122,8 @@ def _own_problems(pointer: str, schema: dict[str, Any]) -> Iterator[dict[str, st
             yield {"pointer": f"{pointer}/{keyword}", "message": f"isn't supported. {advice}"}
     if pointer and ("$id" in schema or "$schema" in schema):
         yield {"pointer": pointer, "message": "has an $id or $schema, which only the whole schema may have. Use $defs."}
+    if not isinstance(schema.get(SENSITIVE, True), bool):
+        yield {"pointer": f"{pointer}/{SENSITIVE}", "message": "must be true or false"}
     reference = schema.get("$ref", "#")
     if not reference.startswith("#"):
         yield {"pointer": f"{pointer}/$ref", "message": "must stay within this schema, like #/$defs/address"}

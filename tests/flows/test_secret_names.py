@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flows.masking import MASK
-from flows.secret_names import is_secret, mask_named, mask_named_json, mask_named_text
+from flows.secret_names import is_secret, mask_named, mask_named_text
 
 pytestmark = pytest.mark.pure
 
@@ -33,7 +33,7 @@ HARMLESS = [
 def test_a_secret_name_is_known(name: str) -> None:
     assert is_secret(name)
     assert mask_named({name: "hush"}) == {name: MASK}
-    assert mask_named_json(f'{{"a":[{{"{name}":"hush"}}]}}') == f'{{"a":[{{"{name}":"{MASK}"}}]}}'
+    assert mask_named_text(f'{{"a":[{{"{name}":"hush"}}]}}') == f'{{"a":[{{"{name}":"{MASK}"}}]}}'
 
 
 @pytest.mark.parametrize("name", HARMLESS)

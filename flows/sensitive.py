@@ -1,0 +1,152 @@
+"""How the texts of a run are kept: its trace without secrets, and what its payload has of sensitive fields sealed or masked.
+
+Where the payload schema marks fields (flows/sensitive_fields.py), `Run.request` shows masks from the first moment, and
+`Run.sealed` holds the true request until the run ends; then the answer, where that repeats a sensitive value. States,
+calls and their outcomes are kept as `{"sealed": …, "shown": …}` until the end. Any other run is kept as it is.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from flows.engine.plan import Plan
+from flows.engine.state import Step
+from flows.engine.strictjson import JSON, dumps, stored
+from flows.known_secrets import of_run
+from flows.masking import Mask
+from flows.models import Effect, Run, Segment
+from flows.nodes.start import Start
+from flows.secret_names import mask_named, mask_tokens, may_name
+from flows.sensitive_fields import SensitiveFields, sensitive_fields
+from flows.vault import open_sealed, seal
+
+SEALED = '{"sealed":'
+"""How a sealed text begins. Nothing else that is kept has this as its first member."""
+
+PLANS_KNOWN = 1_000
+
+_fields_of: dict[tuple[str, int], SensitiveFields | None] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How one run's texts are kept. Without an id: as they are, but for what secret names name in the trace."""
+
+    run_id: UUID | None = None
+    hidden: tuple[str, ...] = ()
+    mask: Mask = field(default_factory=lambda: Mask(()))
+
+    def in_log(self) -> AbstractContextManager[None]:
+        """Within it no log line shows what is hidden."""
+        return of_run(self.mask) if self.run_id else nullcontext()
+
+    def sealed(self, text: str) -> str:
+        """A JSON text that the run reads again, by `opened`."""
+        if not self.run_id:
+            return text
+        return dumps({"sealed": seal(text, _place(self.run_id, "part")), "shown": self.mask.value(stored(text))})
+
+    def opened(self, text: str) -> str:
+        """What `sealed` was given. Raises SecretUnreadable."""
+        return open_sealed(stored(text)["sealed"], _place(self.run_id, "part")) if text.startswith(SEALED) else text
+
+    def trace(self, steps: list[Step]) -> str:
+        """Steps as JSON, as they may be shown."""
+        told: Any = [step.as_json() for step in steps]
+        if self.run_id:
+            told = [_masked_step(step, self.mask) for step in told]
+        text = dumps(told)
+        return dumps(mask_named(told)) if may_name(text) else text
+
+    def error(self, text: str) -> str:
+        """A JSON text with what went wrong, as it may be shown."""
+        return dumps(_masked_error(stored(text), self.mask)) if self.run_id else text
+
+    def ending(self, answer: dict[str, JSON]) -> dict[str, str]:
+        """The columns of a run that succeeded: the answer as it may be shown, and as it was given if that isn't the same."""
+        if not self.run_id:
+            return {"answer": dumps(answer)}
+        shown: dict[str, JSON] = {**answer, **{part: self.mask.value(answer[part]) for part in ("headers", "body")}}
+        is_same = shown == answer
+        return {"answer": dumps(shown), "sealed": "" if is_same else seal(dumps(answer), _place(self.run_id, "answer"))}
+
+
+OPENLY = Keeping()
+
+
+def begin(run: Run, plan: Plan, request: dict[str, JSON]) -> tuple[dict[str, JSON], Keeping]:
+    """Give a new run its request, to be kept as `plan` says. Returns the request as the flow gets it: without our tokens."""
+    run.request = text = dumps(request)
+    if "cft_" in text:
+        run.request = text = mask_tokens(text)
+        request = stored(text)
+    fields = _fields(plan, run.step)
+    split = fields.split(request.get("payload")) if fields is not None else None
+    if split is None:
+        return request, OPENLY
+    keeping = Keeping(run.pk, split.hidden, Mask(split.hidden))
+    run.request = dumps(keeping.mask.value({**request, "payload": split.shown}))
+    run.sealed = seal(dumps({"request": request, "hidden": list(split.hidden)}), _place(run.pk, "request"))
+    return request, keeping
+
+
+def resume(run: Run) -> tuple[dict[str, JSON], Keeping]:
+    """The request of a run that goes on, and how it is kept. Raises SecretUnreadable."""
+    if not run.sealed:
+        return stored(run.request), OPENLY
+    kept = stored(open_sealed(run.sealed, _place(run.pk, "request")))
+    return kept["request"], Keeping(run.pk, tuple(kept["hidden"]), Mask(kept["hidden"]))
+
+
+def answer_of(run: Run) -> Any:
+    """What a run that succeeded answered: status, headers, body. Raises SecretUnreadable."""
+    return stored(open_sealed(run.sealed, _place(run.pk, "answer")) if run.sealed else run.answer)
+
+
+def forget(run_id: UUID) -> None:
+    """Leave of a run that ends only what may be shown. Belongs into the write of the end, of a run with sealed parts."""
+    for segment in Segment.objects.filter(run=run_id, state__startswith=SEALED).only("pk", "state"):
+        Segment.objects.filter(pk=segment.pk).update(state=_shown(segment.state))
+    for effect in Effect.objects.filter(run=run_id).only("pk", "request", "outcome"):
+        parts = {"request": _shown(effect.request), "outcome": _shown(effect.outcome)}
+        Effect.objects.filter(pk=effect.pk).update(**parts)
+
+
+def _shown(text: str) -> str:
+    return dumps(stored(text)["shown"]) if text.startswith(SEALED) else text
+
+
+def _fields(plan: Plan, step: int) -> SensitiveFields | None:
+    """The marked fields of the start that a run enters at, looked for once per plan."""
+    key = (plan.sha256, step)
+    if key not in _fields_of:
+        planned = plan.nodes.get(step)
+        node = planned.filling.node if planned and planned.filling else None
+        if len(_fields_of) >= PLANS_KNOWN:
+            _fields_of.clear()
+        _fields_of[key] = sensitive_fields(node.payload_schema) if isinstance(node, Start) else None
+    return _fields_of[key]
+
+
+def _masked_step(step: dict[str, Any], mask: Mask) -> dict[str, Any]:
+    """Which way it went stays to be seen, what it went with doesn't."""
+    masked: dict[str, Any] = {part: mask.value(step[part]) for part in ("in", "out") if part in step}
+    if "error" in step:
+        masked["error"] = _masked_error(step["error"], mask)
+    if "calls" in step:
+        masked["calls"] = [
+            {**call, **{part: mask.message(call[part]) for part in ("path", "note") if part in call}}
+            for call in step["calls"]
+        ]
+    return {**step, **masked}
+
+
+def _masked_error(error: dict[str, Any], mask: Mask) -> dict[str, Any]:
+    return {**error, **{part: mask.message(error[part]) for part in ("message", "hint") if part in error}}
+
+
+def _place(run_id: UUID | None, part: str) -> str:
+    return f"run:{run_id}:{part}"
