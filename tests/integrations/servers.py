@@ -24,21 +24,28 @@ class Server:
     """Accepts connections on a loopback port until it is closed. `requests` has what came in, `connections` how often."""
 
     def __init__(
-        self, script: Script, *, keeps: bool = False, family: int = socket.AF_INET, tls: ssl.SSLContext | None = None
+        self,
+        script: Script,
+        *,
+        keeps: bool = False,
+        family: int = socket.AF_INET,
+        tls: ssl.SSLContext | None = None,
+        host: str = "",
     ) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
         self._script, self._keeps, self._tls = script, keeps, tls
         self._stopping = threading.Event()
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family)
+        self._host = host or ("::1" if family == socket.AF_INET6 else "127.0.0.1")
+        self._listener = socket.create_server((self._host, 0), family=family)
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
     def url(self, path: str = "/", *, host: str = "", scheme: str = "") -> str:
         """Where it listens; `host` for a name that is made to resolve there."""
-        own = "[::1]" if self._listener.family == socket.AF_INET6 else "127.0.0.1"
+        own = f"[{self._host}]" if ":" in self._host else self._host
         return f"{scheme or ('https' if self._tls else 'http')}://{host or own}:{self.port}{path}"
 
     def drop_connections(self) -> None:

@@ -274,3 +274,22 @@ PUBLIC_ADDRESSES = [
     "::ffff:8.8.8.8",
     "::ffff:1.1.1.1",
 ]
+
+PUBLIC_NAMES = {
+    "api.example.com": ["93.184.216.34"],
+    "API.Example.COM.": ["93.184.216.34"],
+    "dual.example.com": ["93.184.216.34", "2606:4700::1111"],
+    "six.example.com": ["2606:4700::1111"],
+    "mapped.example.com": ["::ffff:93.184.216.34"],
+    "xn--mnchen-3ya.example": ["93.184.216.34"],
+    "münchen.example": ["93.184.216.34"],
+    "bücher。example": ["93.184.216.34"],
+    "例え.テスト": ["93.184.216.34"],
+    "under_score.example.com": ["93.184.216.34"],
+    "a--b.example.com": ["93.184.216.34"],
+    "1.example.com": ["93.184.216.34"],
+    "127.0.0.1.example.com": ["93.184.216.34"],
+    "localhost.example.com": ["93.184.216.34"],
+    "internal.example.com": ["93.184.216.34"],
+    "many.example.com": [f"93.184.216.{number}" for number in range(20)],
+}
