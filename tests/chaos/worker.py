@@ -26,19 +26,18 @@ def hurry() -> None:
         setattr(leases, name, getattr(leases, name) * seconds / usual)
 
 
-class Poisoned:
-    """The real door, but for the poison."""
+def poison() -> None:
+    """Have the one door out end the process that makes the call."""
+    from integrations.door import RealDoor
 
-    def __init__(self, door: Any) -> None:
-        self.door = door
+    real = RealDoor.call
 
-    def call(self, call: Any, definitions: Any) -> Any:
+    def call(self: Any, call: Any, *rest: Any) -> Any:
         if call.path.startswith(POISON):
             os.kill(os.getpid(), signal.SIGKILL)
-        return self.door.call(call, definitions)
+        return real(self, call, *rest)
 
-    def key(self, definition: Any) -> bytes:
-        return bytes(self.door.key(definition))
+    RealDoor.call = call  # type: ignore[method-assign]
 
 
 def main(arguments: list[str]) -> None:
@@ -46,10 +45,7 @@ def main(arguments: list[str]) -> None:
 
     django.setup()
     hurry()
-    from flows import outside
-
-    real = outside.door
-    outside.door = lambda: Poisoned(real())
+    poison()
     app.worker_main(arguments)
 
 
