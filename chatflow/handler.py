@@ -6,6 +6,7 @@ Django reads the Content-Type while it makes the request, before any middleware 
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
@@ -21,3 +22,12 @@ class Request(WSGIRequest):
 
 class Handler(WSGIHandler):
     request_class = Request
+
+
+def forget_headers(environment: MutableMapping[str, str]) -> None:
+    """Take out of the process's environment what would pass for a header of each request: granian adds the one to the other.
+
+    An `HTTP_PROXY` with its password would otherwise be `headers.proxy` in every flow.
+    """
+    for name in [name for name in environment if name.startswith(("HTTP_", "CONTENT_"))]:
+        del environment[name]

@@ -66,10 +66,15 @@ class Query:
 
 
 def raw(request: WSGIRequest) -> bytes:
-    """The body's bytes. 413 above the limit, whatever Content-Length says or hides; 400 if it ended early."""
+    """The body's bytes. 413 above the limit, whatever Content-Length says or hides; 400 if it ended early.
+
+    A web server may take `gzip, chunked` and hand over what is still compressed: 400 for every coding but the one.
+    """
     declared = request.META.get("CONTENT_LENGTH") or ""
     if declared and not _LENGTH.fullmatch(declared):
         raise Problem("bad_body", "The Content-Length header isn't a number.")
+    if request.META.get("HTTP_TRANSFER_ENCODING", "chunked").strip(" \t").lower() != "chunked":
+        raise Problem("bad_body", "The body may come in chunks, and in no other Transfer-Encoding.")
     if declared and int(declared) > MAX_BODY_BYTES:
         raise _too_large()
     try:

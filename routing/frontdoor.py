@@ -51,7 +51,7 @@ class Door(APIView):
         meta = request.META
         self.route = admission.route_of(kwargs["route_id"])
         admission.check_address(self.route, meta)
-        admission.check_method(request.method or "", self.allowed_method())
+        admission.check_method(meta["REQUEST_METHOD"], self.allowed_method())  # Django's would be in capitals
         self.token = admission.token_of(self.route, meta)
 
     def handle_exception(self, exc: Exception) -> Any:

@@ -171,7 +171,7 @@ def test_each_check_comes_before_the_next_one(called):
     assert call(route, token, address="203.0.113.9").status_code == 200
     problem(call("0" * 32, "wrong", method="PUT", **BAD), 404, "route_not_found")
     problem(call(route, "wrong", method="PUT", **BAD), 403, "address_refused")
-    for method in "GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW":
+    for method in "GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW", "post", "Post":
         answer = call(route, "wrong", method=method, address="203.0.113.9", **BAD)
         assert (answer.status_code, answer["Allow"]) == (405, "POST")
     answer = call(route, "", address="203.0.113.9", **BAD)
@@ -218,6 +218,8 @@ ODD = [
     ("POST", GOOD, "application/json; a=b, text/html", {}),
     ("POST", GOOD, JSON, {"Content_Encoding": "gzip"}),
     ("POST", GOOD, JSON, {"Content_Encoding": "nonsense"}),
+    ("POST", GOOD, JSON, {"Transfer_Encoding": "gzip, chunked"}),
+    ("POST", GOOD, JSON, {"Transfer_Encoding": "identity"}),
     ("POST", GOOD, JSON, {"Idempotency_Key": "x" * 300}),
     ("POST", GOOD, JSON, {"Host": "evil.example"}),
 ]
