@@ -26,6 +26,8 @@ def wait_longer_in_workers(conf: Any, **_: object) -> None:
 @worker_init.connect
 def refuse_what_cannot_run(**_: object) -> None:
     from chatflow.checks import refuse_to_start
+    from chatflow.settings_log import note_settings
 
     refuse_to_start()
+    note_settings("worker")
     connection.close()  # this thread works on nothing

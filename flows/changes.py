@@ -53,7 +53,7 @@ def record(
         if not names:
             return None
         before, after = ({name: facts.get(name) for name in names} for facts in (before, after))
-    _take_turn(entity)
+    take_turn_in_chain(entity)
     change = Change(
         entity=entity,
         at=timezone.now(),
@@ -68,6 +68,15 @@ def record(
     change.seal = seal_of(change, head(entity.pk if entity else None))
     change.save(force_insert=True)
     return change
+
+
+def take_turn_in_chain(entity: Entity | None) -> None:
+    """One row at a time in each chain, until the transaction ends. On SQLite that has the whole database."""
+    if entity is not None:
+        take_turn(entity.pk)
+    elif connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_INSTANCE_LOCK])
 
 
 def facts(row: Model, *names: str) -> dict[str, object]:
@@ -95,15 +104,6 @@ def holds(change: Change, before: str) -> bool:
     """Whether the row is as Chatflow sealed it, after the row with the seal `before`."""
     message = _message(change, before)
     return any(hmac.compare_digest(seals.mac(key, PURPOSE, message), change.seal) for key in settings.CHATFLOW_KEYS)
-
-
-def _take_turn(entity: Entity | None) -> None:
-    """One row at a time in each chain. On SQLite a transaction has the whole database."""
-    if entity is not None:
-        take_turn(entity.pk)
-    elif connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_INSTANCE_LOCK])
 
 
 def _text(facts: Facts | None) -> str:

@@ -23,6 +23,12 @@ from integrations.where_used import uses_of
 
 D = TypeVar("D", bound=Definition)
 
+NOT_TOLD = frozenset(
+    {"id", "entity", "name", "changed_by", "changed_at", "created_by", "created_at"}
+    | {"sealed", "sandbox_sealed", "sample"}
+)
+"""Fields that stay out of the log of changes: what it says anyway, what is secret, what may hold somebody's data."""
+
 
 class Problems:
     """What is wrong with a definition, by field, so that a form shows all of it at once."""
@@ -76,12 +82,7 @@ def put(
     return row
 
 
-SEALED = frozenset({"sealed", "sandbox_sealed"})
-NOT_TOLD = SEALED | {"id", "entity", "name", "changed_by", "changed_at", "created_by", "created_at", "sample"}
-
-
 def _told(row: Definition) -> dict[str, object]:
-    """What the log of changes says of a definition: nothing sealed, and no sample, which may hold somebody's data."""
     return changes.facts(row, *(field.name for field in row._meta.concrete_fields if field.name not in NOT_TOLD))
 
 

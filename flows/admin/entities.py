@@ -67,8 +67,9 @@ class MembershipForm(RulesForm):
     class Meta:
         fields = ("entity", "user", "role")
         help_texts = {
-            "role": "Owner: members and channels. Builder: drafts, endpoints, sandbox routes. Approver: approves and"
-            " deploys, production routes and tokens. Integrator: connections, keys, secrets. Viewer: looks."
+            "role": "Owner: members, channels, the log of changes. Builder: drafts, endpoints, sandbox routes. Approver:"
+            " approves and deploys, production routes and tokens, the log. Integrator: connections, keys, secrets."
+            " Viewer: looks."
         }
 
     def clean_user(self) -> User:
