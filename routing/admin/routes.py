@@ -1,4 +1,4 @@
-"""Routes under the tab of their channel, and on a route's page its address, its partner's page and its tokens."""
+"""Routes under the tab of their channel, and on a route's page what belongs to it: address, tokens, who may call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from flows.roles import entities_of
 from flows.ruleforms import OwnedChoice, RulesForm
 from flows.scoping import EntityFilter, may_anywhere, may_here, person
 from routing import allowlist
+from routing.admin.modes import ModeViews, mode_links, standing
+from routing.admin.refusals import RefusalViews, refused_lately
 from routing.admin.tokens import TokenForm, TokenViews, tokens_shown
+from routing.admin.trying import TryViews, try_form
 from routing.channels import why_no_routes
 from routing.models import Channel, Route
 from routing.partner import link_to
@@ -25,19 +28,30 @@ from routing.routes import ABILITY, GIVEN, change_route, create_route, remove_ro
 class RouteForm(RulesForm):
     class Meta:
         fields = ("flow", *sorted(GIVEN))
-        widgets = {"allow": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField cf-json"})}
+        widgets = {
+            "allow": forms.Textarea(attrs={"rows": 4, "class": "vLargeTextField cf-json", "spellcheck": "false"}),
+            "get_reason": forms.TextInput(attrs={"class": "vLargeTextField"}),
+        }
         help_texts = {
             "flow": "A Dynamic API flow. In production its deployed version answers, in the sandbox its saved draft.",
             "name": "For people, and the heading of the partner's page.",
             "step": "The number of the node at which requests enter; 1 is the start.",
             "environment": "Production takes an Approver, sandbox a Builder. It stays as it is.",
-            "allow": "Who may call: addresses and networks, separated by semicolons, like 203.0.113.7; 198.51.100.0/24;"
-            " 2001:db8::/32. Empty: nobody. Everybody: 0.0.0.0/0; ::/0",
+            "get_reason": "Only for a GET whose flow acts on the outside: caches, crawlers and retries repeat a GET, so say"
+            " why that may happen here. Otherwise leave it empty, or take POST.",
+            "allow": "Who may call, an address or network a line, with an end (the last day, UTC) and a note where you want"
+            " them: 203.0.113.7 until 2027-03-31 # Ann's office. Empty: nobody. Everybody: 0.0.0.0/0 and ::/0",
             "is_async": "Answer 202 at once and do the work afterwards; the caller asks the status URL.",
             "deadline_seconds": "1 to 60. A synchronous run that takes longer goes on in a worker.",
-            "rate_per_minute": "Requests a minute; empty: no limit.",
+            "rate_per_minute": "How many calls may come in a clock minute; empty: no limit. More get 429.",
+            "concurrency": "How many calls are worked on at the same time; empty: what the server allows. More get 503.",
             "is_active": "Off: callers get 404, and nothing else changes.",
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if allow := self.initial.get("allow"):
+            self.initial["allow"] = "\n".join(map(str, allowlist.parse(allow).entries))
 
     def write(self) -> Route:
         typed = self.cleaned_data
@@ -50,18 +64,20 @@ class RouteForm(RulesForm):
 
 
 @admin.register(Route)
-class RoutePage(TokenViews):
+class RoutePage(ModeViews, RefusalViews, TryViews, TokenViews):
     form = RouteForm
     fieldsets = (
-        (None, {"fields": ["flow", "name", "step", "method", "environment", "is_active"]}),
-        ("Who may call", {"fields": ["allow", "rate_per_minute"]}),
+        (None, {"fields": ["flow", "name", "step", "method", "get_reason", "environment", "is_active"]}),
+        ("Who may call", {"fields": ["allow", "rate_per_minute", "concurrency"]}),
         ("How it answers", {"fields": ["is_async", "deadline_seconds"]}),
     )
     about = "A route is an address at which partner systems call a flow."
     when_empty = "No route yet. Add one to a flow, make a token on its page, and give the partner its page."
-    before_deleting = "Callers get 404 at once. Its tokens go with it; its runs are kept."
-    list_display = ("__str__", "flow", "method", "environment", "is_async", "is_active", "entity", "created_at")
-    list_filter = (EntityFilter, "environment", "is_active")
+    before_deleting = (
+        "Callers get 404 at once. Its tokens go with it, and the record of refused calls; its runs are kept."
+    )
+    list_display = ("__str__", "flow", "method", "environment", "is_async", "mode", "is_active", "entity", "created_at")
+    list_filter = (EntityFilter, "environment", "mode", "is_active")
     search_fields = ("name", "flow__slug", "=id")
     search_help_text = "Name or id of a route, or slug of its flow."
     list_select_related = ("flow", "entity")
@@ -158,8 +174,28 @@ class RoutePage(TokenViews):
             "runs_url": f"{reverse('admin:flows_run_changelist')}?route={route.pk}",
             "nothing_deployed": route.environment == Environment.PRODUCTION
             and not route.flow.versions.filter(status=Status.DEPLOYED).exists(),
+            "refused": refused_lately(route),
+            "refusals_url": reverse("admin:routing_route_refusals", args=[route.pk]),
+            "standing": standing(route),
+            "mode_links": mode_links(route),
+            "allowed": allowed_shown(route),
+            "allow_warnings": allowlist.parse(route.allow).warnings,
+            "try_form": try_form(route),
             "tokens": tokens_shown(route),
             "may_manage": self.has_change_permission(request, route),
             "manager_role": "Approver" if route.environment == Environment.PRODUCTION else "Builder",
             "token_form": TokenForm(auto_id="id_token_%s"),
         }
+
+
+def allowed_shown(route: Route) -> list[dict[str, Any]]:
+    """The entries of the allow-list, each with how it stands today."""
+    today = allowlist.utc_today()
+    return [
+        {
+            "entry": entry,
+            "has_ended": entry.has_ended(today),
+            "days_left": (entry.until - today).days if entry.until else None,
+        }
+        for entry in allowlist.parse(route.allow).entries
+    ]
