@@ -77,6 +77,7 @@ def play(database: str, options: argparse.Namespace, minutes: float | None) -> l
                 reports.append(report)
                 print(table([report]).partition("\n")[2], flush=True)
                 stack.heal()
+                stack.forget()
         kept = not all(report.passed for report in reports)
     finally:
         if kept:

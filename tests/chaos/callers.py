@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -57,7 +57,7 @@ class Load:
     """Calls of one route. `allow` lets so many orders in all be begun; `accepted` has the run of each that was answered."""
 
     route: dict[str, str]
-    orders: Iterable[str]
+    orders: Sequence[str]
     callers: int = 16
     accepted: dict[str, str] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)

@@ -44,7 +44,6 @@ class Stack:
 
     def __init__(self, data: Path, database: str, *, lease_seconds: float | None = None, seed: int = 0) -> None:
         self.data, self.lease_seconds = data, lease_seconds
-        self.kills: Counter[str] = Counter()
         self.deaths: Counter[str] = Counter()
         self.resting: set[str] = set()
         self.port, broker_port = serve.free_port(), serve.free_port()
@@ -200,3 +199,8 @@ class Stack:
             self.start(name)
         self.resting.clear()
         self.wait_for(self.ready, "every process is up again")
+
+    def forget(self) -> None:
+        """What was counted, for the next scenario."""
+        self.target.forget()
+        self.deaths.clear()

@@ -43,6 +43,12 @@ class Target:
     def release(self) -> None:
         self._gate.set()
 
+    def forget(self) -> None:
+        """Count anew, for the next scenario. Keys are kept for ever."""
+        with self._lock:
+            for counted in (self.arrived, self.applied, self.waiting):
+                counted.clear()
+
     def act(self, action: Action, key: str) -> None:
         """Apply it, unless `key` was seen before. An empty key is never remembered."""
         pause = self._random.random() * SLOWEST_SECONDS

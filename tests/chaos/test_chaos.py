@@ -38,4 +38,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def test_nothing_is_lost_and_nothing_done_twice(name: str, stack: Stack) -> None:
     report = SCENARIOS[name](stack, Scale(share=0, bars=False, seed=SEED))
     stack.heal()
+    stack.forget()
     assert report.passed, f"{table([report])}\nLogs: {stack.data / 'logs'}"

@@ -42,8 +42,8 @@ def _play(stack: Stack, scale: Scale, route: str) -> Report:
     batch = -(-total // (len(schedule) + 1))
     load = Load(stack.routes[route], [scale.order(report.scenario, number) for number in range(total)]).start(batch)
     turns: dict[str, int] = {}
-    for kind in schedule:
-        _wait_into_the_batch(stack, load, batch * chance.uniform(0.4, 2.4))
+    for number, kind in enumerate(schedule, 1):
+        _wait_into_the_work(stack, load, batch * number, chance.uniform(0.2, 0.6))
         _kill(stack, kind, turns)
         report.kills[kind] += 1
         load.allow(batch)
@@ -69,17 +69,19 @@ def _schedule(stack: Stack, scale: Scale, chance: random.Random) -> list[str]:
     return schedule
 
 
-def _wait_into_the_batch(stack: Stack, load: Load, things: float) -> None:
-    """Until so many more things have happened: a call was accepted, an effect arrived. Not for ever: they may be stuck."""
+def _wait_into_the_work(stack: Stack, load: Load, allowed: int, share: float) -> None:
+    """Until that share of what is still to happen has happened. Not for ever: what was killed waits for its lease."""
     before = _happened(stack, load)
+    wanted = before + share * (allowed * (1 + ACTIONS) - before)
     try:
-        stack.wait_for(lambda: _happened(stack, load) - before >= things, "things go on", seconds=20)
+        stack.wait_for(lambda: _happened(stack, load) >= wanted, "things go on", seconds=20)
     except Late:
         return
 
 
 def _happened(stack: Stack, load: Load) -> int:
-    return len(load.accepted) + sum(stack.target.arrived.values())
+    """Calls that were accepted, and effects that arrived since the target was last emptied."""
+    return len(load.accepted) + stack.target.arrived.total()
 
 
 def _kill(stack: Stack, kind: str, turns: dict[str, int]) -> None:
