@@ -133,6 +133,8 @@ def _check_head(raw: urllib3.HTTPResponse, head: framing.Head, attempt: Attempt)
         raise attempt.failed(
             "bad_answer", f"{attempt.host} answered with the status {raw.status}, which has no meaning here."
         )
+    if attempt.cut_short and raw.status < 400:  # a refusal may come early
+        raise framing.Unframed("it came before the whole request was read")
     if raw.status != head.status or len(list(raw.headers.items())) != len(head.headers):
         raise framing.Unframed("its head can be read in two ways")
     if _encoding(raw) not in ENCODINGS:

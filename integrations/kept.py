@@ -10,7 +10,6 @@ from its answer; it is still an answer of the same service to the same login.
 from __future__ import annotations
 
 import os
-import select
 import threading
 import time
 from collections import defaultdict
@@ -73,19 +72,10 @@ def take(key: Key) -> Connection | None:
     """A connection that rested, is silent, and may still go where it goes; None if there is none. It is the caller's."""
     for connection in _rested(key):
         sock = connection.sock
-        if sock is not None and is_silent(sock) and sockets.reached_allowed(sock, key.host):
+        if sock is not None and sockets.is_silent(sock) and sockets.reached_allowed(sock, key.host):
             return connection
         connection.close()
     return None
-
-
-def is_silent(sock: sockets.PlainSocket | sockets.TLSSocket) -> bool:
-    """Whether nothing came: no byte, and no end either."""
-    if isinstance(sock, sockets.TLSSocket) and sock.pending():
-        return False
-    waiting = select.poll()
-    waiting.register(sock, select.POLLIN | select.POLLPRI)
-    return not waiting.poll(0)
 
 
 def _rested(key: Key) -> Iterator[Connection]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import socket
 import ssl
 import threading
@@ -57,6 +58,8 @@ class Attempt:
     may_share: bool = False  # a connection that was used before will do, and this one may be kept
     reused: bool = False  # such a connection was taken
     sent: bool = False  # the target may have got something
+    cut_short: bool = False  # but not all of it
+    begun: bool = False  # sending, on this connection
     heard: bytearray = field(default_factory=bytearray, repr=False)  # everything that came, as it came
     in_head: bool = True  # the headers of the answer aren't complete yet
     returned: Any = None  # by urllib3, once the answer is read: (key, connection), to be kept or closed
@@ -100,6 +103,9 @@ class PlainSocket(socket.socket):
         return _receive(self, buffer, partial(super().recv_into, buffer, nbytes, flags))
 
     def sendall(self, data: Any, flags: int = 0) -> None:
+        attempt = current.get()
+        if not attempt.begun and not is_silent(self):  # who speaks first doesn't speak HTTP
+            raise attempt.failed("bad_answer", f"{attempt.host} spoke before it was asked.")
         _send(self, partial(super().sendall, data, flags))
 
 
@@ -136,11 +142,23 @@ def _receive(sock: socket.socket, buffer: Any, read: Callable[[], int]) -> int:
 def _send(sock: socket.socket, write: Callable[[], Sent]) -> Sent:
     attempt = current.get()
     sock.settimeout(attempt.left_seconds())
-    attempt.sent = True
+    attempt.sent = attempt.begun = True
     try:
         return write()
     except TimeoutError:
         raise attempt.out_of_time() from None
+    except OSError:
+        attempt.cut_short = True
+        raise
+
+
+def is_silent(sock: socket.socket) -> bool:
+    """Whether nothing came: no byte, and no end either."""
+    if isinstance(sock, ssl.SSLSocket) and sock.pending():
+        return False
+    waiting = select.poll()
+    waiting.register(sock, select.POLLIN | select.POLLPRI)
+    return not waiting.poll(0)
 
 
 def connect(host: str, port: int) -> socket.socket:

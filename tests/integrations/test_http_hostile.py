@@ -7,11 +7,13 @@ import resource
 import socket
 import time
 import zlib
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from integrations import sockets
 from integrations.http import CallFailed, Limits, OutboundRequest, send
 from tests.integrations.doors import Serve, failure, get
 from tests.integrations.servers import Script, Server, answer, bomb, drip, echo, forever, raw
@@ -162,6 +164,45 @@ def test_a_target_that_does_not_read_can_not_hold_us(serve: Serve) -> None:
         )
     assert failed.timed_out
     assert failed.sent
+
+
+def test_who_speaks_first_is_not_spoken_to(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Banner(Server):
+        def _serve(self, connection: socket.socket) -> None:
+            with connection, suppress(ConnectionResetError):  # since what it said wasn't read
+                connection.sendall(b"220 mail.example.com ESMTP\r\n")
+                self.requests += filter(None, [connection.recv(1000)])
+
+    def when_it_spoke(sock: socket.socket, host: str) -> bool:
+        while sockets.is_silent(sock):
+            pass
+        return True
+
+    monkeypatch.setattr(sockets, "reached_allowed", when_it_spoke)
+    with Banner(raw()) as server:
+        failed = failure(server.url())
+    assert (failed.code, failed.sent, server.requests) == ("bad_answer", False, [])
+
+
+def test_a_success_that_comes_before_the_whole_request_is_none(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    really = sockets.PlainSocket.sendall
+
+    def broken_by_the_body(self: socket.socket, data: bytes, flags: int = 0) -> None:
+        sent.append(data)
+        if len(sent) % 2:
+            return really(self, data.replace(b"Content-Length: 4", b"Content-Length: 0"))  # for the server
+        sockets.current.get().cut_short = True
+        raise BrokenPipeError
+
+    monkeypatch.setattr(sockets.PlainSocket, "sendall", broken_by_the_body)
+    for status, code in (("200 OK", "bad_answer"), ("413 Too Large", 413)):
+        server = serve(answer(status=status))
+        try:
+            outcome: object = send(OutboundRequest("POST", server.url(), body=b"body")).status
+        except CallFailed as failed:
+            outcome = failed.code
+        assert outcome == code
 
 
 def test_limits_can_be_lowered(serve: Serve) -> None:

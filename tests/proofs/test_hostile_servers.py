@@ -45,16 +45,6 @@ class Deaf(Server):
         connection.close()
 
 
-class Hasty(Server):
-    """Answers before it has read the request, and then goes away."""
-
-    def _serve(self, connection: socket.socket) -> None:
-        connection.recv(1)
-        connection.sendall(OK)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
-
-
 class SlowHandshake(Server):
     """Begins a TLS record and sends it byte by byte."""
 
@@ -91,7 +81,6 @@ def with_certificate(host: str, days: int = 30) -> Callable[[Path], Made]:
 SERVERS: dict[str, Callable[[Path], Made]] = {name: of_scripts(script) for name, (script, _) in HOSTILE.items()} | {
     "resets in the body": lambda folder: (Resetting(raw()), {}),
     "reads nothing": lambda folder: (Deaf(raw()), {"method": "POST", "kilobytes": 1024}),
-    "answers before it read, and resets": lambda folder: (Hasty(raw()), {"method": "POST", "kilobytes": 1024}),
     "drips its TLS handshake": lambda folder: (SlowHandshake(raw()), {"scheme": "https"}),
     "never shakes hands": lambda folder: (Deaf(raw()), {"scheme": "https"}),
     "speaks no TLS": lambda folder: (NoTLS(raw()), {"scheme": "https"}),
@@ -138,7 +127,7 @@ def test_a_hostile_server_gains_nothing(proof: Proof, tmp_path: Path) -> None:
     told = {}
     with caller() as calls:
         before = warmed_up(calls)
-        for name, make in SERVERS.items():
+        for name, make in list(SERVERS.items())[:: proof.size(3, 1)]:
             with started(make, tmp_path) as (url, wanted):
                 told[name] = calls.call(url, timeout_seconds=seconds(name, deadline), **wanted)
     record(proof, told, deadline, before)
@@ -150,7 +139,7 @@ def test_nor_does_one_that_begins_well(proof: Proof) -> None:
     told = {}
     with caller() as calls:
         before = warmed_up(calls)
-        for name, (script, _) in HOSTILE.items():
+        for name, (script, _) in list(HOSTILE.items())[:: proof.size(4, 1)]:
             with Server(well_at_first(script), keeps=True) as server:
                 assert calls.call(server.url("/first"), scope="shop")["outcome"] == 200
                 told[name] = calls.call(server.url(), scope="shop", timeout_seconds=seconds(name, deadline))
@@ -187,7 +176,7 @@ def test_many_at_once_end_in_time_too(proof: Proof) -> None:
             send(OutboundRequest("GET", url, timeout_seconds=deadline))
         ends.append((caught.value.code, time.monotonic() - began))
 
-    with Server(HOSTILE["drips the headers"][0]) as server:
+    with Server(HOSTILE["drips a header"][0]) as server:
         threads = [threading.Thread(target=call, args=(server.url(),)) for _ in range(count)]
         for thread in threads:
             thread.start()
