@@ -200,6 +200,9 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "routing.errors.exception_handler",
 }
 
+DEFAULT_EXCEPTION_REPORTER = "chatflow.reports.Report"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "chatflow.reports.Filter"
+
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG

@@ -64,7 +64,12 @@ def of_run(mask: Mask) -> Iterator[None]:
 
 def cleaned(text: str) -> str:
     """A text as it may be logged: without known secrets in any form, named ones, and tokens of ours."""
+    return mask_named_text(without_values(text))
+
+
+def without_values(text: str) -> str:
+    """A text without known secrets in any form."""
     for mask in _known.masks:
         text = mask.message(text)
     mask_of_run = _run.get()
-    return mask_named_text(mask_of_run.message(text) if mask_of_run else text)
+    return mask_of_run.message(text) if mask_of_run else text

@@ -46,9 +46,9 @@ class OutboundRequest:
     """
 
     method: str
-    url: str
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes | None = None
+    url: str = field(repr=False)  # its query may hold a key
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes | None = field(default=None, repr=False)
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     scope: str = field(default="", repr=False)
     repeatable: bool = False

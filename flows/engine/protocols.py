@@ -24,10 +24,10 @@ class Call:
 
     connection: str
     method: str
-    path: str
-    query: tuple[tuple[str, str], ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
-    body: JSON = None
+    path: str = field(repr=False)  # what a partner sent is in no traceback
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: JSON = field(default=None, repr=False)
     body_type: str = ""  # "", "json", "form" or "text"
     timeout_seconds: float = 10.0
     repeat: str = "never"
