@@ -71,7 +71,7 @@ def _fitting(kept: QuerySet[Refusal], rule: str, address: str) -> QuerySet[Refus
     if address:
         named = Q(address__icontains=address) | Q(seen__icontains=address) | Q(forwarded__icontains=address)
         kept = kept.filter(named)
-    return kept.order_by("-id")
+    return kept.order_by("-at", "-id")
 
 
 def _rules(kept: QuerySet[Refusal]) -> list[dict[str, Any]]:
