@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
+from flows.lending import give_back
+
 T = TypeVar("T")
 
 AWAY = (OperationalError, InterfaceError)
@@ -43,6 +45,7 @@ def commit(write: Callable[[], T], *, kept: Callable[[], bool] | None = None) ->
     if transaction.get_connection().in_atomic_block:
         with transaction.atomic():
             return write()
+    give_back()  # else as many threads as the pool has connections, all waiting here, would leave the writer none
     result: T = _writer.submit(_Asked(write, kept))
     return result
 
