@@ -43,10 +43,18 @@ def document(route: Route, start: Start | None) -> dict[str, Any]:
     }
 
 
+def limits(route: Route) -> str:
+    """How many calls the route takes, as a sentence; empty where it has no number of its own."""
+    limits = [(route.rate_per_minute, "a minute"), (route.concurrency, "at once")]
+    told = " and ".join(f"{number} {how}" for number, how in limits if number is not None)
+    return f"At most {told}." if told else ""
+
+
 def _operation(route: Route, start: Start | None) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": "call",
         "summary": route.name or route.flow.name,
+        "description": f"Calls are taken from agreed addresses only. {limits(route)}".rstrip(),
         "parameters": [_IDEMPOTENCY_KEY],
         "responses": _answers(route) | _refusals(PROBLEMS),
     }

@@ -48,6 +48,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
         "schema": pretty(start.payload_schema) if start and start.payload_schema else "",
         "sample": pretty(start.sample) if start and start.sample is not None else "",
         "is_deployed": is_deployed,
+        "limits": openapi.limits(route),
         "problems": PROBLEMS.items(),
         "openapi_url": reverse("partner-openapi", args=[key]),
     }

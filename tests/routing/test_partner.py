@@ -162,3 +162,11 @@ def test_a_sandbox_route_shows_the_draft(entity, client):
     assert "This is a sandbox" in text
     assert "12.5" in text
     assert not Content.objects.exists()
+
+
+def test_a_partner_is_told_how_many_calls_the_route_takes(route, client):
+    assert "At most" not in client.get(path(route)).content.decode()
+    change_route(route, by=person("approver"), rate_per_minute=60, concurrency=4)
+    assert "At most 60 a minute and 4 at once." in client.get(path(route)).content.decode()
+    operation = client.get(path(route, "openapi.json")).json()["paths"][f"/dynamic/{route.pk}"]["post"]
+    assert operation["description"] == "Calls are taken from agreed addresses only. At most 60 a minute and 4 at once."
