@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from flows.models import Entity
+from flows.models import Change, Entity
 from flows.roles import entities_of, may
 
 if TYPE_CHECKING:
@@ -168,6 +168,14 @@ class EntityAdmin(ModelAdmin):
             self.message_user(request, reason, messages.ERROR)
             return HttpResponseRedirect(self.page_of(row))
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """What the log of changes has of the row, for whoever may see that; to others, and of the rest, Django's own."""
+        row = self.get_object(request, object_id)
+        logged = row is not None and Change.objects.filter(subject=f"{self.opts.model_name}:{row.pk}").exists()
+        if logged and may_here(request, self.entity_of(row), "see changes"):
+            return HttpResponseRedirect(history_of(row))
+        return super().history_view(request, object_id, extra_context)
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """The rules of each thing say what may go, and what goes with it."""
         return [str(row) for row in objs], {}, set(), []
@@ -200,6 +208,11 @@ class EntityAdmin(ModelAdmin):
         elif isinstance(model, type) and issubclass(model, Model) and _has_entity(model):
             kwargs["queryset"] = model._default_manager.filter(entity__in=mine)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+def history_of(row: Model) -> str:
+    """The address of what the log of changes has of a row."""
+    return f"{reverse('admin:flows_change_changelist')}?subject={row._meta.model_name}:{row.pk}"
 
 
 def _has_entity(model: type[Model]) -> bool:

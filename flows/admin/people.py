@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from flows.scoping import history_of
 
 if TYPE_CHECKING:
     Base = UserAdmin[User]
@@ -39,6 +42,18 @@ class UserPage(Base):
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("last_login", "date_joined")
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What the log of changes has of the account."""
+        user = self.get_object(request, object_id)
+        if user is None or not _is_superuser(request):
+            return super().history_view(request, object_id, extra_context)
+        return HttpResponseRedirect(history_of(user))
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """In one transaction with its record."""
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request)
