@@ -91,7 +91,8 @@ def _headers(request: OutboundRequest) -> CaseInsensitiveDict[str]:
     headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     for name, value in request.headers:
         check_header(name, value)
-        headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
+        text = value.strip(" ")  # and nothing else: a no-break space belongs to the value
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
     for name, value in DEFAULT_HEADERS.items():
         headers.setdefault(name, value)
     headers["Accept-Encoding"] = "gzip, deflate"
