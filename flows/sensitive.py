@@ -21,7 +21,7 @@ from flows.models import Effect, Run, Segment
 from flows.nodes.start import Start
 from flows.secret_names import mask_named, mask_tokens, may_name
 from flows.sensitive_fields import SensitiveFields, sensitive_fields
-from flows.vault import open_sealed, seal
+from flows.vault import open_sealed, reseal, seal
 
 SEALED = '{"sealed":'
 """How a sealed text begins. Nothing else that is kept has this as its first member."""
@@ -47,11 +47,11 @@ class Keeping:
         """A JSON text that the run reads again, by `opened`."""
         if not self.run_id:
             return text
-        return dumps({"sealed": seal(text, _place(self.run_id, "part")), "shown": self.mask.value(stored(text))})
+        return dumps({"sealed": seal(text, place_of(self.run_id, "part")), "shown": self.mask.value(stored(text))})
 
     def opened(self, text: str) -> str:
         """What `sealed` was given. Raises SecretUnreadable."""
-        return open_sealed(stored(text)["sealed"], _place(self.run_id, "part")) if text.startswith(SEALED) else text
+        return open_sealed(stored(text)["sealed"], place_of(self.run_id, "part")) if text.startswith(SEALED) else text
 
     def trace(self, steps: list[Step]) -> str:
         """Steps as JSON, as they may be shown."""
@@ -71,7 +71,10 @@ class Keeping:
             return {"answer": dumps(answer)}
         shown: dict[str, JSON] = {**answer, **{part: self.mask.value(answer[part]) for part in ("headers", "body")}}
         is_same = shown == answer
-        return {"answer": dumps(shown), "sealed": "" if is_same else seal(dumps(answer), _place(self.run_id, "answer"))}
+        return {
+            "answer": dumps(shown),
+            "sealed": "" if is_same else seal(dumps(answer), place_of(self.run_id, "answer")),
+        }
 
 
 OPENLY = Keeping()
@@ -89,7 +92,7 @@ def begin(run: Run, plan: Plan, request: dict[str, JSON]) -> tuple[dict[str, JSO
         return request, OPENLY
     keeping = Keeping(run.pk, split.hidden, Mask(split.hidden))
     run.request = dumps(keeping.mask.value({**request, "payload": split.shown}))
-    run.sealed = seal(dumps({"request": request, "hidden": list(split.hidden)}), _place(run.pk, "request"))
+    run.sealed = seal(dumps({"request": request, "hidden": list(split.hidden)}), place_of(run.pk, "request"))
     return request, keeping
 
 
@@ -97,13 +100,13 @@ def resume(run: Run) -> tuple[dict[str, JSON], Keeping]:
     """The request of a run that goes on, and how it is kept. Raises SecretUnreadable."""
     if not run.sealed:
         return stored(run.request), OPENLY
-    kept = stored(open_sealed(run.sealed, _place(run.pk, "request")))
+    kept = stored(open_sealed(run.sealed, place_of(run.pk, "request")))
     return kept["request"], Keeping(run.pk, tuple(kept["hidden"]), Mask(kept["hidden"]))
 
 
 def answer_of(run: Run) -> Any:
     """What a run that succeeded answered: status, headers, body. Raises SecretUnreadable."""
-    return stored(open_sealed(run.sealed, _place(run.pk, "answer")) if run.sealed else run.answer)
+    return stored(open_sealed(run.sealed, place_of(run.pk, "answer")) if run.sealed else run.answer)
 
 
 def forget(run_id: UUID) -> None:
@@ -113,6 +116,15 @@ def forget(run_id: UUID) -> None:
     for effect in Effect.objects.filter(run=run_id).only("pk", "request", "outcome"):
         parts = {"request": _shown(effect.request), "outcome": _shown(effect.outcome)}
         Effect.objects.filter(pk=effect.pk).update(**parts)
+
+
+def resealed(run_id: UUID, text: str) -> str:
+    """A part of a run encrypted with the first key; the text itself if it is already. Raises SecretUnreadable."""
+    if not text.startswith(SEALED):
+        return text
+    kept = stored(text)
+    token = reseal(kept["sealed"], place_of(run_id, "part"))
+    return text if token == kept["sealed"] else dumps({**kept, "sealed": token})
 
 
 def _shown(text: str) -> str:
@@ -148,5 +160,6 @@ def _masked_error(error: dict[str, Any], mask: Mask) -> dict[str, Any]:
     return {**error, **{part: mask.message(error[part]) for part in ("message", "hint") if part in error}}
 
 
-def _place(run_id: UUID | None, part: str) -> str:
+def place_of(run_id: UUID | None, part: str) -> str:
+    """Where a sealed text of a run belongs: its `request`, its `answer`, or a `part` of its story."""
     return f"run:{run_id}:{part}"

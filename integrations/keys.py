@@ -28,6 +28,9 @@ MIN_RSA_BITS = 2_048
 MAX_HMAC_CHARS = 1_024
 MATERIAL = {"sealed": Environment.PRODUCTION, "sandbox_sealed": Environment.SANDBOX}
 
+SECRET_KINDS = (KeyKind.AES_256, KeyKind.HMAC)
+"""Kinds whose material is secret."""
+
 EMBEDDED = frozenset({"kind"})
 EMBEDDED_OF_PUBLIC = EMBEDDED | {"sealed"}
 """What versions freeze: a public key too, so another one is an edit. Other keys are rotated, which isn't."""
@@ -96,7 +99,7 @@ def place_of(key: Key, environment: str = Environment.PRODUCTION) -> str:
 
 def is_public(kind: str) -> bool:
     """Whether keys of that kind are no secret."""
-    return kind == KeyKind.RSA_PUBLIC
+    return kind not in SECRET_KINDS
 
 
 def _is_same(key: Key, material: str) -> bool:

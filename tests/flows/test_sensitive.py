@@ -2,73 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
-from typing import Any
 
 import pytest
-from django.forms.models import model_to_dict
 
 from flows import contents, drafts, runs, sensitive
 from flows.engine.errors import NodeError
-from flows.engine.protocols import Answer, Call
+from flows.engine.protocols import Answer
 from flows.engine.strictjson import stored
 from flows.known_secrets import cleaned
 from flows.masking import MASK
-from flows.models import Effect, EffectState, Flow, Run, RunState, Segment
+from flows.models import Effect, EffectState, Run, RunState, Segment
 from flows.vault import SecretUnreadable
 from tests.flows.hosting import Crash, ScriptedDoor, admitted, lose_lease, posting_flow, use_door
+from tests.flows.paying import CARD, CVV, NAME, PAYLOAD, echo, kept, leaks, paying_flow, sealed_parts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_doors")]
-
-CARD, CVV, NAME = "4111-1111/1111 1111", "737", "Ännchen O'Neil"
-PAYLOAD = {"card": CARD, "cvv": CVV, "who": {"name": NAME}, "order": "A-7"}
-SCHEMA = {
-    "type": "object",
-    "properties": {"card": {"x-sensitive": True}, "cvv": {"x-sensitive": True}, "who": {"x-sensitive": True}},
-}
-BODY = {
-    "card": "{{ payload.card }}",
-    "text": "for {{ payload.who.name }}: {{ payload.cvv }}",
-    "order": "{{ payload.order }}",
-}
-
-
-def paying_flow(*, calls: int = 1, repeat: str = "never", schema: Any = SCHEMA, end: Any = BODY) -> Flow:
-    """A posting flow with a schema that marks fields, a variable with their values, calls that send them, and `end`."""
-    flow = posting_flow(calls=calls, repeat=repeat)
-    nodes = json.loads(flow.draft)
-    nodes[0]["settings"] = {"payload_schema": schema}
-    for node in nodes:
-        if node["type"] == "api_integration":
-            node["settings"]["body"] = BODY
-    nodes[-1]["settings"]["body"] = end
-    file = {"format": 1, "slug": flow.slug, "name": flow.name, "nodes": nodes}
-    return drafts.import_file(flow.entity, json.dumps(file), by=flow.changed_by)
-
-
-def kept() -> str:
-    """Everything that the tables of runs hold, as text."""
-    rows = [*Run.objects.all(), *Segment.objects.all(), *Effect.objects.all()]
-    return json.dumps([model_to_dict(row) | {"pk": str(row.pk)} for row in rows], default=str, ensure_ascii=False)
-
-
-def sealed_parts() -> int:
-    texts = [*Segment.objects.values_list("state", flat=True), *Effect.objects.values_list("request", "outcome")]
-    return str(texts).count(sensitive.SEALED)
-
-
-def leaks(text: str) -> list[str]:
-    forms = [CARD, NAME, json.dumps(CARD)[1:-1], json.dumps(NAME)[1:-1], f'"{CVV}"', f": {CVV}"]
-    forms += [base64.b64encode(CARD.encode()).decode().rstrip("="), json.dumps(f'"{NAME}"')[3:-3]]
-    return [form for form in forms if form in text]
-
-
-def echo(call: Call) -> Answer:
-    """What a service answers that repeats what it gets, in several forms."""
-    encoded = base64.b64encode(CARD.encode()).decode()
-    return Answer(200, {"x-echo": CARD, "x-encoded": encoded}, {"got": call.body, "deep": [f"x{NAME}x", encoded]})
 
 
 def test_a_run_that_only_answers_is_still_one_row_and_shows_masks(django_assert_num_queries):
