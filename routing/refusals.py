@@ -24,6 +24,7 @@ from prometheus_client import Counter
 
 from flows.commits import commit
 from routing import caller
+from routing.caller import Caller
 from routing.errors import AWAY
 from routing.models import Refusal, Route
 from routing.problem import Problem
@@ -52,7 +53,7 @@ def note(route_id: str, meta: Mapping[str, Any], problem: Problem) -> None:
     if "X-Run-Id" in problem.headers:
         return  # its run failed: nothing was refused
     REFUSED.labels(problem.code).inc()
-    _book.add(_row(route_id, meta, problem))
+    _book.add(route_id, meta, problem)
 
 
 def flush() -> int:
@@ -68,8 +69,7 @@ def forget_old(limit: int = 1000) -> None:
         commit(lambda: Refusal.objects.filter(pk__in=ids).delete())
 
 
-def _row(route_id: str, meta: Mapping[str, Any], problem: Problem) -> Refusal:
-    found = caller.of(meta)
+def _row(route_id: str, meta: Mapping[str, Any], found: Caller, problem: Problem) -> Refusal:
     tokens = (str(meta.get(name, "")) for name in ("HTTP_AUTHORIZATION", "HTTP_X_API_TOKEN"))
     prefix = next((match[0] for match in map(_PREFIX.search, tokens) if match), "")
     return Refusal(
@@ -87,7 +87,10 @@ def _row(route_id: str, meta: Mapping[str, Any], problem: Problem) -> Refusal:
 
 def _kept(text: str, limit: int) -> str:
     """What strangers sent, as the database keeps it and a page can show it."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:limit])
+    text = text[:limit]
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 class _Book:
@@ -100,26 +103,28 @@ class _Book:
         self._minute = 0
         self._noted: Tally[tuple[str, ...]] = Tally()
 
-    def add(self, row: Refusal) -> None:
+    def add(self, route_id: str, meta: Mapping[str, Any], problem: Problem) -> None:
+        found = caller.of(meta)
+        # Routes that aren't there share one place, so that made-up addresses fill no memory.
+        route = "" if problem.code == UNKNOWN else route_id
         with self._lock:
-            if not self._within_limits(row):
+            if not self._is_within_limits(route, problem.code, str(found)):
                 return
-            self._pending.append(row)
+            self._pending.append(_row(route_id, meta, found, problem))
             if self._thread is None and not transaction.get_connection().in_atomic_block:
-                # No daemon: Python waits for it at an orderly exit, and so for the last write.
-                self._thread = threading.Thread(target=self._write_all, name="refusals")
+                # No daemon, as the server's threads are: Python waits for it at an orderly exit, and for the last write.
+                self._thread = threading.Thread(target=self._write_all, name="refusals", daemon=False)
                 self._thread.start()
 
-    def _within_limits(self, row: Refusal) -> bool:
-        """Routes that aren't there share one place, so that made-up addresses fill no memory."""
+    def _is_within_limits(self, route: str, code: str, address: str) -> bool:
         minute = int(time.monotonic() // 60)
         if minute != self._minute:
             self._minute, self._noted = minute, Tally()
-        route = "" if row.code == UNKNOWN else row.route_id
-        by_caller = (route, row.code, row.address)
+        by_caller = (route, code, address)
         if self._noted[route,] >= PER_ROUTE_AND_MINUTE or self._noted[by_caller] >= PER_CALLER_AND_MINUTE:
             return False
-        self._noted.update([(route,), by_caller])
+        self._noted[route,] += 1
+        self._noted[by_caller] += 1
         return True
 
     def _write_all(self) -> None:

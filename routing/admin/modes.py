@@ -93,6 +93,7 @@ class ModeViews(RulesAdmin):
             reason = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
             self.message_user(request, reason, messages.ERROR)
         else:
+            self.log_change(request, route, f"{verb.label}.")
             self.message_user(request, f"{route} {verb.done}", messages.SUCCESS)
         return HttpResponseRedirect(self.page_of(route))
 
