@@ -289,7 +289,11 @@ def test_one_that_had_begun_to_answer_is_not_sent_again(serve: Serve) -> None:
 
 
 def test_a_call_that_may_not_be_repeated_is_never_sent_twice(serve: Serve) -> None:
-    server = serve(first_then([TRUE], raw()), keeps=True)
+    def closes(request: bytes) -> Iterator[bytes | float]:
+        raise ConnectionAbortedError
+        yield
+
+    server = serve(first_then([TRUE], closes), keeps=True)
     send(shared(server.url("/first")))
     with pytest.raises(CallFailed):
         send(OutboundRequest("POST", server.url("/second"), body=b"x", scope="shop"))
