@@ -11,7 +11,6 @@ the broker, and over it nobody waits. While the broker is away each process coun
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,11 +20,10 @@ from threading import Event, Lock
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from redis import Redis
 
-from routing.broker import broker
 from routing.models import Route
 from routing.problem import Problem, response
+from routing.shared_calls import busy, counted
 
 THREADS = 192
 """What granian has to be given as --blocking-threads. It starts them when they are needed."""
@@ -41,25 +39,12 @@ ROUTE_PLACES = 64
 
 WAITING = 32
 WAIT_SECONDS = 1.0
-RETRY_SECONDS = 2
 
 ELSEWHERE = 8
 """Requests with a body at once that aren't calls of a route: staff who log in or save. No token stands before those."""
 
 MAX_ELSEWHERE_BYTES = 4 * 1024 * 1024
 """A flow file or a setup is at most 1 MiB; without a limit Django would keep an upload of any size on disk."""
-
-LEASE_SECONDS = 15
-"""How much longer than its route's deadline a call may be counted: a process that was killed doesn't take it back."""
-
-_ENTER = """
-local now = tonumber(redis.call('TIME')[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
-redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[2] + 1)
-return 1
-"""
 
 
 @dataclass(eq=False)
@@ -96,7 +81,7 @@ class Crowd:
             if self._take(call):
                 return
             if not wait or len(self._waiting) >= WAITING:
-                raise _busy()
+                raise busy()
             self._waiting.append(call)
         if call.admitted.wait(WAIT_SECONDS):
             return
@@ -104,7 +89,7 @@ class Crowd:
             if call.admitted.is_set():
                 return
             self._waiting.remove(call)
-        raise _busy()
+        raise busy()
 
     def _take(self, call: _Call) -> bool:
         if self._calls >= PLACES or self._of_route[call.route] >= call.at_most:
@@ -138,26 +123,8 @@ def place(route: Route) -> Iterator[None]:
             yield
         return
     own = crowd().place(route.pk, is_sync=not route.is_async, at_most=route.concurrency, wait=False)
-    with own, _counted(route.pk, route.concurrency, route.deadline_seconds + LEASE_SECONDS):
+    with own, counted(route.pk, route.concurrency, route.deadline_seconds):
         yield
-
-
-@contextmanager
-def _counted(route: str, at_most: int, lease_seconds: int) -> Iterator[None]:
-    """One of the calls of this route that all web processes work on."""
-    name, member = f"chatflow:calls:{route}", uuid.uuid4().hex
-    entered = broker().ask(lambda client: _enter(client, name, at_most, lease_seconds, member))
-    if entered is False:
-        raise _busy(f"This route works on {at_most} at once.")
-    try:
-        yield
-    finally:
-        if entered:
-            broker().ask(lambda client: client.zrem(name, member))
-
-
-def _enter(client: Redis, name: str, at_most: int, lease_seconds: int, member: str) -> bool:
-    return bool(client.eval(_ENTER, 1, name, at_most, lease_seconds, member))
 
 
 @lru_cache(maxsize=1)
@@ -185,7 +152,3 @@ class BodiesElsewhere:
                 return self.get_response(request)
         except Problem as problem:
             return response(problem)
-
-
-def _busy(detail: str = "") -> Problem:
-    return Problem("busy", detail, headers={"Retry-After": str(RETRY_SECONDS)})

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from launch.serve import children
-from routing import broker, crowd
+from routing import broker, crowd, shared_calls
 from routing.broker import Broker
 from routing.crowd import BodiesElsewhere, Crowd
 from routing.models import Route
@@ -140,7 +140,7 @@ def route():
 
 def process(monkeypatch, shared):
     """From now on this is another web process."""
-    monkeypatch.setattr(crowd, "broker", lambda: shared)
+    monkeypatch.setattr(shared_calls, "broker", lambda: shared)
     places = Crowd()
     monkeypatch.setattr(crowd, "crowd", lambda: places)
 
@@ -162,7 +162,9 @@ def test_the_number_of_a_route_holds_for_all_web_processes_together(monkeypatch,
             assert busy(route)
             process(monkeypatch, Broker(client))
             assert busy(route)
-            assert 0 < client.ttl(f"chatflow:calls:{route.pk}") <= route.deadline_seconds + crowd.LEASE_SECONDS + 1
+            assert (
+                0 < client.ttl(f"chatflow:calls:{route.pk}") <= route.deadline_seconds + shared_calls.LEASE_SECONDS + 1
+            )
         assert not busy(route)
     assert not client.exists(f"chatflow:calls:{route.pk}")
 
@@ -173,6 +175,25 @@ def test_what_a_killed_process_has_counted_is_forgotten(monkeypatch, broker, rou
     client.zadd(f"chatflow:calls:{route.pk}", {"dead": client.time()[0], "living": client.time()[0] + 20})
     with crowd.place(route):
         assert busy(route)
+
+
+class Frozen(Broker):
+    """A broker that does what it is told, but whose answers come too late."""
+
+    def ask(self, question):
+        super().ask(question)
+
+
+def test_what_a_frozen_broker_has_counted_is_taken_back(monkeypatch, broker, route):
+    client = _client(broker)
+    process(monkeypatch, Frozen(client))
+    with crowd.place(route), crowd.place(route):
+        pass
+    client.zadd(f"chatflow:calls:{route.pk}", dict.fromkeys(shared_calls._left[f"chatflow:calls:{route.pk}"], 2**40))
+    process(monkeypatch, Broker(client))
+    with crowd.place(route), crowd.place(route):
+        assert client.zcard(f"chatflow:calls:{route.pk}") == 2
+    assert (client.exists(f"chatflow:calls:{route.pk}"), shared_calls._left) == (0, {})
 
 
 def test_while_the_broker_is_away_each_process_counts_for_itself(monkeypatch, route):
