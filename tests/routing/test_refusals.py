@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -180,6 +181,27 @@ def test_outside_a_transaction_a_thread_writes_by_itself_and_ends(monkeypatch: p
     assert Refusal.objects.count() == 2  # one came again after the database was away, one went with the bug
     assert refusals._book._thread is None
     connections.close_all()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_ends_in_order_waits_for_the_last_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of a web server are daemons, and one that they start would be one too."""
+    monkeypatch.setattr(refusals, "PERIOD_SECONDS", 0.2)
+    route, _ = make_route(deploy(make_flow(make_house())))
+    found: list[threading.Thread | None] = []
+
+    def serve() -> None:
+        call(route.pk)
+        found.append(refusals._book._thread)
+        connections.close_all()
+
+    server = threading.Thread(target=serve, daemon=True)
+    server.start()
+    server.join()
+    assert found[0] is not None
+    assert not found[0].daemon
+    found[0].join()
+    assert Refusal.objects.count() == 1
 
 
 def test_every_refusal_is_counted_in_metrics(called: tuple[Route, str], client: Client) -> None:
