@@ -86,14 +86,17 @@ def begin(run: Run, plan: Plan, request: dict[str, JSON]) -> tuple[dict[str, JSO
     if "cft_" in text:
         run.request = text = mask_tokens(text)
         request = stored(text)
-    fields = _fields(plan, run.step)
-    split = fields.split(request.get("payload")) if fields is not None else None
-    if split is None:
-        return request, OPENLY
-    keeping = Keeping(run.pk, split.hidden, Mask(split.hidden))
-    run.request = dumps(keeping.mask.value({**request, "payload": split.shown}))
-    run.sealed = seal(dumps({"request": request, "hidden": list(split.hidden)}), place_of(run.pk, "request"))
+    shown, keeping = keeping_of(run.pk, _fields(plan, run.step), request.get("payload"))
+    if keeping.run_id:
+        run.request = dumps(keeping.mask.value({**request, "payload": shown}))
+        run.sealed = seal(dumps({"request": request, "hidden": list(keeping.hidden)}), place_of(run.pk, "request"))
     return request, keeping
+
+
+def keeping_of(run_id: UUID, fields: SensitiveFields | None, payload: JSON) -> tuple[JSON, Keeping]:
+    """A payload as it may be shown, and how the texts of a run with it are kept."""
+    split = fields.split(payload) if fields is not None else None
+    return (split.shown, Keeping(run_id, split.hidden, Mask(split.hidden))) if split else (payload, OPENLY)
 
 
 def resume(run: Run) -> tuple[dict[str, JSON], Keeping]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -19,7 +20,7 @@ from flows.engine.payload_schema import problems_of_payload, problems_of_schema
 from flows.engine.plan import Plan, compile_content
 from flows.engine.protocols import Catalog, Definition, Door, Entry
 from flows.engine.state import State, Step
-from flows.engine.strictjson import JSON, dumps, loads, pretty
+from flows.engine.strictjson import JSON, dumps, loads, pretty, stored
 from flows.ids import new_run_id
 from flows.issues import Issue, check
 from flows.models import Entity, Environment, Flow
@@ -27,6 +28,8 @@ from flows.nodes.encrypt import KIND_OF_KEY, Encrypt
 from flows.nodes.start import Start
 from flows.pretend import PretendDoor
 from flows.sealing import content_of
+from flows.sensitive import Keeping, keeping_of
+from flows.sensitive_fields import sensitive_fields
 
 
 class AnyCatalog:
@@ -120,20 +123,23 @@ def run_file(
         "contact": None,
         "run": {"id": run_id, "started_at": clock.now()},
     }
-    _refuse_payload(graph, start, given["payload"])
+    schema = _schema(graph, start)
+    _refuse_payload(schema, given["payload"])
     state = State(run_id=run_id, given=given, plan=plan.sha256, cursor=start)
-    return _advance(plan, state, outside.door() if real else PretendDoor(_stand_ins(file)), entity)
+    keeping = keeping_of(UUID(run_id), sensitive_fields(schema), given["payload"])[1]
+    door = outside.door() if real else PretendDoor(_stand_ins(file))
+    return _advance(plan, state, door, entity, keeping)
 
 
-def _advance(plan: Plan, state: State, door: Door, entity: Entity | None) -> Told:
-    """From flow to flow, as long as there is an entity to find them in."""
+def _advance(plan: Plan, state: State, door: Door, entity: Entity | None, keeping: Keeping) -> Told:
+    """From flow to flow, as long as there is an entity to find them in. Steps are told as a run's page shows them."""
     lines: list[str] = []
     while True:
         trace: list[Step] = []
         result = advance(plan, state, door, trace, max_steps=MAX_SYNC_STEPS)
-        lines += [line for one in trace for line in _tell(one)]
+        lines += [line for one in stored(keeping.trace(trace)) for line in _tell(one)]
         if not isinstance(result, Jumped):
-            return _end(result, lines)
+            return _end(result, lines, keeping)
         to = result.to
         if to.flow != plan.slug:
             if entity is None:
@@ -146,24 +152,29 @@ def _advance(plan: Plan, state: State, door: Door, entity: Entity | None) -> Tol
         enter(plan, state, to.step)
 
 
-def _end(result: Finished | Failed | Waiting, lines: list[str]) -> Told:
+def _end(result: Finished | Failed | Waiting, lines: list[str], keeping: Keeping) -> Told:
     if isinstance(result, Finished):
         return Told([*lines, f"Answer {result.end.status}", pretty(result.end.body).rstrip("\n")])
     if isinstance(result, Failed):
-        return Told(lines, f"{result.error.code} {result.error.message} {result.error.hint}".strip())
+        why = f"{result.error.message} {result.error.hint}".strip()
+        return Told(lines, f"{result.error.code} {keeping.mask.message(why)}")
     return Told([*lines, f"Waits until {result.until}."])
 
 
-def _refuse_payload(graph: Graph, step: int, payload: JSON) -> None:
-    """As the route does, where a request enters at a start with a schema. Raises FlowError."""
+def _schema(graph: Graph, step: int) -> dict[str, Any] | None:
+    """The schema that a payload has to meet that enters there. Raises FlowError where it isn't one."""
     start = graph.nodes[step].node
     if not isinstance(start, Start) or start.payload_schema is None:
-        return
+        return None
     for problem in problems_of_schema(start.payload_schema):
         raise FlowError(f"The payload_schema can't be used: {problem['pointer'] or 'it'} {problem['message']}.")
-    wrong = [
-        f"{each['pointer'] or 'it'} {each['message']}" for each in problems_of_payload(start.payload_schema, payload)
-    ]
+    return start.payload_schema
+
+
+def _refuse_payload(schema: dict[str, Any] | None, payload: JSON) -> None:
+    """As the route does. Raises FlowError."""
+    found = problems_of_payload(schema, payload) if schema is not None else []
+    wrong = [f"{each['pointer'] or 'it'} {each['message']}" for each in found]
     if wrong:
         raise FlowError(f"422 payload_refused: The payload doesn't meet the schema: {'; '.join(wrong)}.")
 
@@ -197,11 +208,12 @@ def _stand_ins(file: FlowFile) -> dict[str, Any]:
     return file.cases[0].stand_ins if file.cases else {}
 
 
-def _tell(step: Step) -> list[str]:
+def _tell(step: dict[str, Any]) -> list[str]:
     """A step in one line, what came out in a second, what went wrong in a third."""
-    lines = [f"{step.number:>4} {step.name} ({step.type}) → {step.exit or 'end'}  {step.microseconds} µs"]
-    if step.outputs and step.exit:
-        lines.append(f"       {dumps(step.outputs)}")
-    if step.error:
-        lines.append(f"       {step.error['code']}: {step.error['message']}")
+    left_by, error = step["exit"], step.get("error")
+    lines = [f"{step['number']:>4} {step['name']} ({step['type']}) → {left_by or 'end'}  {step['microseconds']} µs"]
+    if "out" in step and left_by:
+        lines.append(f"       {dumps(step['out'])}")
+    if error:
+        lines.append(f"       {error['code']}: {error['message']}")
     return lines

@@ -22,7 +22,13 @@ class Start(Node):
     EXITS = ("next",)
     WORDS: ClassVar[tuple[str, ...]] = ("trigger", "payload", "input", "begin")
 
-    payload_schema: dict[str, Any] | None = Field(None, description="JSON Schema (2020-12) that a payload must meet.")
+    payload_schema: dict[str, Any] | None = Field(
+        None,
+        description=(
+            "JSON Schema (2020-12) that a payload must meet."
+            ' Values that it marks `"x-sensitive": true` are masked wherever they are kept.'
+        ),
+    )
     sample: Any = Field(None, description="A payload as callers send it; shown to partners, used for tries.")
     recipient: Text = Field("", description="Whose contact this is, for example `{{ payload.phone }}`.")
 

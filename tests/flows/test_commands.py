@@ -147,3 +147,16 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
     done = subprocess.run(command, cwd=ROOT, env=env, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_steps_are_told_as_a_run_would_keep_them(saved: Any) -> None:
+    schema = {"properties": {"card": {"x-sensitive": True}}}
+    path = saved(a_flow(body="{{ payload.card }}", start={"payload_schema": schema}))
+    file = json.loads(path.read_text())
+    setter = {"assignments": [{"name": "said", "value": "card {{ payload.card }}"}, {"name": "pin", "value": "4711"}]}
+    file["nodes"][0]["exits"] = {"next": 3}
+    file["nodes"].append({"number": 3, "type": "set_variable", "settings": setter, "exits": {"yes": 2}})
+    told = run("flow", "run", saved(file), "--payload", '{"card": "4111-1111"}')
+    steps, _, answer = told.partition("Answer 200\n")
+    assert '{"said":"card ••••","pin":"••••"}' in steps
+    assert json.loads(answer) == "4111-1111"
