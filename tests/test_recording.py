@@ -45,6 +45,7 @@ RECORDED_ELSEWHERE = {
 NOT_A_CHANGE = {
     "flows.effects.settle": "the effect says who settled it",
     "flows.engine.closures.located": "`by` isn't a person",
+    "integrations.resealing.reseal_public_keys": "the same keys, encrypted anew; an edit says by whom",
     "routing.routes.require_manager": "only asks",
     "routing.setup_file.apply_setup": "calls the others",
 }
