@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -51,12 +52,18 @@ class RunState(models.TextChoices):
 TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.DEAD, RunState.CANCELLED})
 
 
+KEEP_RUNS_DAYS_AT_LEAST = 3
+"""A request may be repeated under its Idempotency-Key for 72 hours, and gets the answer of its run."""
+
+
 class Entity(models.Model):
     """The account that owns everything. Its finished runs are deleted after `keep_runs_days`; null keeps them."""
 
     slug = models.SlugField(unique=True, max_length=64)
     name = models.CharField(max_length=200)
-    keep_runs_days = models.PositiveIntegerField("keep runs for (days)", null=True, blank=True)
+    keep_runs_days = models.PositiveIntegerField(
+        "keep runs for (days)", null=True, blank=True, validators=[MinValueValidator(KEEP_RUNS_DAYS_AT_LEAST)]
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -10,18 +10,19 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import IntegrityError, InterfaceError, OperationalError, close_old_connections
+from django.db import IntegrityError, close_old_connections, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from flows.commits import commit
+from flows import retention
+from flows.commits import AWAY, commit
 from flows.hints import hint
 from flows.models import Heartbeat, Run, RunState
-from routing import refusals
+from routing import modes, refusals
 from routing.replays import forget_old
 
 NAME = "dispatcher"
@@ -33,8 +34,15 @@ BATCH = 500
 HINT_AGAIN_SECONDS = 6
 """A published run that nobody claimed is published again after this."""
 
-TIDY_SECONDS = 600
-"""How often idempotency records and refused calls past their time are deleted, some thousand at once."""
+CHORES: tuple[tuple[Callable[[], object], float], ...] = (
+    (modes.tidy, 10),
+    (forget_old, 600),
+    (refusals.forget_old, 600),
+)
+"""What else one process alone does, with the seconds in between."""
+
+CLEAN_UP_SECONDS = 3600
+"""How often old runs are deleted (flows/retention.py): beside the dispatching, since a first pass may take long."""
 
 log = logging.getLogger(__name__)
 
@@ -42,19 +50,37 @@ log = logging.getLogger(__name__)
 def work(stop: threading.Event) -> None:
     """Dispatch once a second until `stop` is set. The database may go away and come back."""
     owner = f"{platform.node()}:{os.getpid()}"
-    tidied = 0.0
+    due = dict.fromkeys(CHORES, 0.0)
+    leading = threading.Event()
+    threading.Thread(target=_clean_up, args=(stop, leading), name="retention", daemon=True).start()
     while not stop.is_set():
         close_old_connections()
         with _patience():
-            if lead(owner):
+            if not lead(owner):
+                leading.clear()
+            else:
+                leading.set()
                 dispatch()
-                if time.monotonic() - tidied > TIDY_SECONDS:
-                    forget_old()
-                    refusals.forget_old()
-                    tidied = time.monotonic()
+                for chore, at in due.items():
+                    if time.monotonic() > at:
+                        due[chore] = time.monotonic() + chore[1]
+                        chore[0]()
         stop.wait(PERIOD_SECONDS)
     with _patience():
         Heartbeat.objects.filter(name=NAME, owner=owner).delete()
+
+
+def _clean_up(stop: threading.Event, leading: threading.Event) -> None:
+    """Delete what entities no longer keep, once an hour, where this dispatcher leads."""
+    while not stop.wait(1):
+        if not leading.is_set():
+            continue
+        close_old_connections()
+        with _patience():
+            for _ in retention.clean_up(stopped=stop.is_set):
+                pass
+        connection.close()
+        stop.wait(CLEAN_UP_SECONDS)
 
 
 @contextmanager
@@ -62,7 +88,7 @@ def _patience() -> Iterator[None]:
     """Where the database is away, say so and go on: the next second may find it."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except AWAY as error:
         log.error("The database is away: %s", error)
 
 
