@@ -32,14 +32,18 @@ def claim(run_id: UUID) -> Run | None:
 
     That is: somebody was faster, the run is held back or over, or it was claimed often enough.
     """
-    is_queued = Q(state=RunState.QUEUED, wake_at__isnull=False)
-    lease_over = Q(state=RunState.RUNNING, wake_at__lt=Now(), attempt__lt=MAX_CLAIMS)
     won = commit(
-        lambda: Run.objects.filter(is_queued | lease_over, pk=run_id).update(
+        lambda: Run.objects.filter(_to_be_claimed(), pk=run_id).update(
             state=RunState.RUNNING, fence=F("fence") + 1, attempt=F("attempt") + 1, wake_at=lease_end()
         )
     )
     return Run.objects.get(pk=run_id) if won else None
+
+
+def _to_be_claimed() -> Q:
+    """Queued and not held back, or left by an owner whose lease ran out."""
+    lease_over = Q(state=RunState.RUNNING, wake_at__lt=Now(), attempt__lt=MAX_CLAIMS)
+    return Q(wake_at__isnull=False) & (Q(state=RunState.QUEUED) | lease_over)
 
 
 def renew(run: Run) -> None:
@@ -59,8 +63,8 @@ def hinted() -> CombinedExpression:
 
 
 def queued(limit: int) -> list[UUID]:
-    """Some runs that nobody works on yet, the longest waiting first."""
-    rows = Run.objects.filter(state=RunState.QUEUED, wake_at__isnull=False).order_by("wake_at")
+    """Some runs that nobody works on, yet or any more, the longest waiting first."""
+    rows = Run.objects.filter(_to_be_claimed()).order_by("wake_at")
     return list(rows.values_list("pk", flat=True)[:limit])
 
 

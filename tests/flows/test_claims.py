@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.claims import LeaseLost, claim, owned, queued, renew
+from flows.claims import MAX_CLAIMS, LeaseLost, claim, owned, queued, renew
 from flows.models import RunState
 from tests.flows.makers import make_entity, make_flow, make_run
 
@@ -59,3 +59,11 @@ def test_queued_runs_come_longest_waiting_first(flow):
     late, early = make_run(flow, wake_in_seconds=5), make_run(flow, wake_in_seconds=-5)
     make_run(flow, RunState.RUNNING)
     assert queued(10) == [early.pk, late.pk]
+
+
+def test_a_run_whose_lease_ran_out_is_found_before_all_others(flow):
+    queued_run = make_run(flow, wake_in_seconds=-1)
+    orphan = make_run(flow, RunState.RUNNING, wake_in_seconds=-2, fence=1, attempt=1)
+    make_run(flow, RunState.RUNNING, wake_in_seconds=-3, fence=5, attempt=MAX_CLAIMS)
+    make_run(flow, RunState.WAITING, wake_in_seconds=-4)
+    assert queued(10) == [orphan.pk, queued_run.pk]
