@@ -57,7 +57,7 @@ def test_a_terminal_run_stays_as_it_is(flow):
 
 def test_queued_runs_come_longest_waiting_first(flow):
     late, early = make_run(flow, wake_in_seconds=5), make_run(flow, wake_in_seconds=-5)
-    make_run(flow, RunState.RUNNING)
+    make_run(flow, RunState.RUNNING, wake_in_seconds=10)
     assert queued(10) == [early.pk, late.pk]
 
 
