@@ -17,7 +17,7 @@ from tests.chaos.databases import DATABASES
 from tests.chaos.report import Report, table
 from tests.chaos.scale import Scale
 from tests.chaos.scenarios import SCENARIOS
-from tests.chaos.stack import Stack
+from tests.chaos.stack import Late, Stack
 
 MINUTES = 5.0
 ROUND_SHARE = 0.1
@@ -66,30 +66,41 @@ def play(database: str, options: argparse.Namespace, minutes: float | None) -> l
     """Play on a stack of its own. Its directory is kept where something failed."""
     data = Path(tempfile.mkdtemp(prefix="chatflow-chaos-"))
     reports: list[Report] = []
-    kept = True
     try:
         with Stack(data, database, seed=options.seed) as stack:
             for name, scale in rounds(options, minutes):
                 print(f"{time.strftime('%H:%M:%S')} {name} on {database}, seed {scale.seed} ...", flush=True)
-                began = time.monotonic()
-                report = SCENARIOS[name](stack, scale)
-                report.seconds = time.monotonic() - began
-                reports.append(report)
-                print(table([report]).partition("\n")[2], flush=True)
-                stack.heal()
-                stack.forget()
-        kept = not all(report.passed for report in reports)
-    finally:
-        if kept:
-            print(f"Data and logs are kept: {data}")
-        else:
-            shutil.rmtree(data, ignore_errors=True)
+                reports.append(examine(stack, name, scale))
+                print(table(reports[-1:]).partition("\n")[2], flush=True)
+                if reports[-1].broken:
+                    break
+    except KeyboardInterrupt:
+        shutil.rmtree(data, ignore_errors=True)
+        raise
+    if all(report.passed for report in reports):
+        shutil.rmtree(data, ignore_errors=True)
+    else:
+        print(f"Data and logs are kept: {data}")
     return reports
+
+
+def examine(stack: Stack, name: str, scale: Scale) -> Report:
+    """One scenario, and everything whole again after it. One that gets stuck has failed."""
+    began = time.monotonic()
+    try:
+        report = SCENARIOS[name](stack, scale)
+        stack.heal()
+    except Late as late:
+        report = Report(name, stack.database.name, problems=[str(late)], broken=True)
+    report.seconds = time.monotonic() - began
+    stack.forget()
+    return report
 
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # in the background SIGINT may be ignored
+        signal.signal(number, signal.default_int_handler)
     databases = list(DATABASES) if options.database == "both" else [options.database]
     minutes = options.minutes / len(databases) if options.minutes else None
     print(f"Chaos with seed {options.seed} on {' and '.join(databases)}. Ctrl-C stops it all.", flush=True)
@@ -98,6 +109,9 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("Stopped.")
         return 130
+    except Late as late:
+        print(late)
+        return 1
     print(f"\n{table(reports)}")
     failed = sum(not report.passed for report in reports)
     print(f"\n{len(reports) - failed} scenarios passed, {failed} failed.")

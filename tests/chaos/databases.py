@@ -52,8 +52,11 @@ class Database:
         rows = (Row(str(UUID(str(row[0]))), *row[1:4], when(row[4]), when(row[5])) for row in self.select(QUERY))  # type: ignore[arg-type]
         return {row.id: row for row in rows}
 
+    def start(self) -> None:
+        """A file needs none."""
+
     def stop(self) -> None:
-        """Nothing to stop."""
+        """Nor this."""
 
 
 class SQLite(Database):
@@ -83,7 +86,6 @@ class PostgreSQL(Database):
         atexit.unregister(made._cleanup)
         self.port = free_port()
         self.url = self.url_at(self.port)
-        self.start()
 
     @staticmethod
     def url_at(port: int) -> str:
@@ -94,7 +96,8 @@ class PostgreSQL(Database):
         self._control("-w", "-t", "60", "-o", options, "-l", str(self.pgdata / "log"), "start")
 
     def stop(self) -> None:
-        self._control("-m", "fast", "-w", "stop")
+        if (self.pgdata / "postmaster.pid").exists():
+            self._control("-m", "fast", "-w", "stop")
 
     def restart(self) -> None:
         """As if it had crashed: no connection is told, nothing is tidied up; then recovery."""

@@ -15,7 +15,10 @@ HEADS = ("scenario", "database", "accepted", "done", "lost", "twice", "in doubt"
 
 @dataclass
 class Report:
-    """`lost`: accepted, and not done, nor in doubt where that may be. `twice`: effects applied more than once."""
+    """`lost`: accepted, and not done, nor in doubt where that may be. `twice`: effects applied more than once.
+
+    `broken`: the stack didn't come back, so nothing more can be played on it.
+    """
 
     scenario: str
     database: str
@@ -27,6 +30,7 @@ class Report:
     longest_seconds: float = 0.0
     kills: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    broken: bool = False
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -67,7 +71,8 @@ def count(report: Report, stack: Stack, load: Load, *, actions: int, may_doubt: 
         steps = range(1, actions + 1)
         report.lost += _is_lost(rows.get(run_id), all(applied[order, step] for step in steps), may_doubt)
         report.twice += sum(max(applied[order, step] - 1, 0) for step in steps)
-    report.longest_seconds = max([report.longest_seconds, *(row.seconds for row in mine.values())])
+    ended = (row.seconds for row in mine.values() if row.state != "in_doubt")
+    report.longest_seconds = max([report.longest_seconds, *ended])
     report.want(not load.unexpected, f"{len(load.unexpected)} calls had no good answer, like {load.unexpected[:1]}.")
     report.want(report.lost == 0, f"{report.lost} accepted calls were lost; the runs by state: {dict(states)}.")
     report.want(report.twice == 0, f"{report.twice} effects were applied twice.")

@@ -60,6 +60,7 @@ class Stack:
 
     def __enter__(self) -> Stack:
         try:
+            self.database.start()
             self.routes = json.loads(self.python("-m", "tests.chaos.world", str(self.target_link.port)))
             for name in self.children:
                 self.start(name)
