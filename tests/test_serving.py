@@ -6,10 +6,12 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -107,6 +109,18 @@ def test_the_curl_line_of_an_asynchronous_flow_reaches_a_worker(served: Served) 
     wait_until(lambda: answer(Request(accepted["status_url"], headers=token))[1]["state"] == "succeeded")
     log = (served.data / "logs" / "worker.log").read_text()
     assert accepted["run_id"] in log
+
+
+def test_callers_who_send_half_a_body_leave_the_others_their_answers(served: Served) -> None:
+    """More of them than a web server usually has threads."""
+    request = served.curl("order-total")
+    head = f"POST {request.selector} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {request.get_header('Authorization')}\r\n"
+    half = f"{head}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{".encode()
+    with ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(socket.create_connection(("127.0.0.1", served.port))).sendall(half)
+        assert answer(served.curl("lead-intake"))[0] == 202
+        assert answer(f"http://127.0.0.1:{served.port}/readyz")[0] == 200
 
 
 def test_manage_works_on_what_is_served(served: Served) -> None:
