@@ -140,6 +140,8 @@ if _DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
 else:
+    # A restarted server leaves dead connections in the pool: each is tried before it is used.
+    _DATABASE["CONN_HEALTH_CHECKS"] = True
     # A pool refuses CONN_MAX_AGE. Its size bounds the connections of one process: a thread waits for one rather than fails.
     _DATABASE.setdefault("OPTIONS", {})["pool"] = {
         "min_size": 2,
@@ -181,9 +183,13 @@ CELERY_TASK_QUEUES = [Queue("runs")]
 CELERY_TASK_DEFAULT_QUEUE = "runs"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 # A message is a hint: taken when the task starts, since the lease in the row finds a lost run long before the broker would.
+# So there is nothing to reject or to deliver again. Time limits are for pools of processes; a thread that hangs loses its
+# lease, and its calls have deadlines of their own.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # whoever reaches the broker could stop workers with it
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # runs don't need the broker
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- HTTP --------------------------------------------------------------------------------------------------------------
