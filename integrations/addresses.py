@@ -6,9 +6,11 @@ Judged is always the address a socket connects to, never a name or the text of a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -18,7 +20,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 PUBLIC_PORTS = frozenset({80, 443, 8443})
-"""Ports of public addresses. An address in a network that the operator allows may be called on any port."""
+"""Ports of public addresses. For what the operator allows, the operator names the ports."""
 
 # The IANA registries of special-purpose addresses, and what `ipaddress.is_global` of Python 3.11 lets through. Written out
 # here, so that the policy doesn't change with the version of Python.
@@ -56,6 +58,16 @@ REFUSED: tuple[Network, ...] = tuple(
         "ff00::/8",  # multicast
     )
 )
+_WITH_PORT = re.compile(r"(?:(?P<v4>[0-9./]+)|\[(?P<v6>[^\]]+)\]):(?P<port>[0-9]{1,5})", re.ASCII)
+
+
+class Allowed(NamedTuple):
+    """What the operator allows: a network, on one port or, with 0, on all."""
+
+    network: Network
+    port: int = 0
+
+
 PUBLIC_IPV6 = IPv6Network("2000::/3")
 """Nothing outside of it is assigned as a public address."""
 
@@ -75,29 +87,41 @@ def may_connect(text: str, port: int, *, to_ourselves: bool = False) -> bool:
     if "%" in text:  # a scope id: link-local, whatever the address says
         return False
     address = _unwrapped(ip_address(text))
-    if any(address in network for network in allowed_networks()):
+    if any(address in allowed.network and allowed.port in (0, port) for allowed in allowed_networks()):
         return True
     return is_public(address) and port in PUBLIC_PORTS and not to_ourselves
 
 
 def is_our_own(host: str) -> bool:
-    """Whether this is the public host name of this installation."""
-    return host.rstrip(".").lower() == (urlsplit(settings.PUBLIC_URL).hostname or "")
+    """Whether this is a host name of this installation: that of PUBLIC_URL, or another one that it answers to."""
+    ours = {urlsplit(settings.PUBLIC_URL).hostname, *map(str.lower, settings.ALLOWED_HOSTS)}
+    return host.rstrip(".").lower() in ours
 
 
-def allowed_networks() -> tuple[Network, ...]:
+def allowed_networks() -> tuple[Allowed, ...]:
     """OUTBOUND_ALLOWED_NETWORKS, as it is now."""
     return _parsed(tuple(settings.OUTBOUND_ALLOWED_NETWORKS))
 
 
 @lru_cache(maxsize=16)
-def _parsed(texts: Iterable[str]) -> tuple[Network, ...]:
+def _parsed(texts: Iterable[str]) -> tuple[Allowed, ...]:
     try:
-        return tuple(ip_network(text.strip()) for text in texts)
+        return tuple(_entry(text.strip()) for text in texts)
     except ValueError as error:
         raise ImproperlyConfigured(
-            f"OUTBOUND_ALLOWED_NETWORKS: {error}. Give networks like 10.1.0.0/16 or fd00::/8, separated by commas."
+            f"OUTBOUND_ALLOWED_NETWORKS: {error}. Give networks like 10.1.0.0/16 or fd00::/8, or one port of them like"
+            " 10.1.2.3:8443 or [fd00::1]:8443, separated by commas."
         ) from None
+
+
+def _entry(text: str) -> Allowed:
+    with_port = _WITH_PORT.fullmatch(text)
+    if not with_port:
+        return Allowed(ip_network(text))
+    port = int(with_port["port"])
+    if not 1 <= port <= 65535:
+        raise ValueError(f"{text!r} has a port that doesn't exist")
+    return Allowed(ip_network(with_port["v4"] or with_port["v6"]), port)
 
 
 def _unwrapped(address: Address) -> Address:

@@ -9,6 +9,7 @@ from its answer; it is still an answer of the same service to the same login.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
@@ -124,3 +125,4 @@ def forget() -> None:
 
 
 os.register_at_fork(after_in_child=forget)
+atexit.register(forget)

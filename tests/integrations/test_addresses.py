@@ -93,6 +93,24 @@ def test_an_allowed_network_is_allowed_on_every_port_and_allows_nothing_else(set
     assert not may_connect("8.8.8.8", 5432)
 
 
+def test_an_allowed_network_may_be_allowed_on_one_port_only(settings: Any) -> None:
+    settings.OUTBOUND_ALLOWED_NETWORKS = ["127.0.0.1:8000", "10.1.0.0/16:443", "[fd00:1::/32]:8443", "8.8.8.8:53"]
+    for address, port in (("127.0.0.1", 8000), ("::ffff:127.0.0.1", 8000), ("10.1.9.9", 443), ("fd00:1::9", 8443)):
+        assert may_connect(address, port)
+        assert not may_connect(address, port + 1)
+    assert may_connect("8.8.8.8", 53)
+    assert may_connect("8.8.8.8", 443)  # as ever
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:", "fd00::1]:80", "[10.0.0.1:80", "[]:80", ":80"]
+)
+def test_an_allowed_port_that_can_not_be_read_is_named(settings: Any, text: str) -> None:
+    settings.OUTBOUND_ALLOWED_NETWORKS = [text]
+    with pytest.raises(ImproperlyConfigured):
+        may_connect("8.8.8.8", 443)
+
+
 def test_an_allowed_network_of_one_version_says_nothing_about_the_other(settings: Any) -> None:
     settings.OUTBOUND_ALLOWED_NETWORKS = ["0.0.0.0/0"]
     assert may_connect("127.0.0.1", 1)

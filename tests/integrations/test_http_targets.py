@@ -115,9 +115,12 @@ def test_a_link_local_scope_is_refused(connects: list[str], monkeypatch: pytest.
 
 def test_our_own_public_name_is_refused(connects: list[str], names: Names, settings: Any) -> None:
     settings.PUBLIC_URL = "https://flows.example.com"
+    settings.ALLOWED_HOSTS = ["Alias.example.com", ".example.org"]
     names["flows.example.com"] = names["api.example.com"] = ["93.184.216.34"]
+    names["alias.example.com"] = ["93.184.216.34"]
     assert failure("https://flows.example.com/dynamic/x").code == "target_not_allowed"
     assert failure("https://FLOWS.example.com./dynamic/x").code == "target_not_allowed"
+    assert failure("https://alias.example.com/dynamic/x").code == "target_not_allowed"
     assert failure("https://api.example.com/").code == "could_not_connect"
     assert connects == ["93.184.216.34"]
 
