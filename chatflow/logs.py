@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from flows.known_secrets import cleaned
+from flows.known_secrets import bind, cleaned
 from flows.secret_names import mask_named
 
 MAX_TOLD = 200
@@ -39,6 +39,10 @@ _EVERY_LINE: list[Processor] = [
 
 class RequestLog(RequestMiddleware):
     """One line per request. The query string stays out: partners put secrets there."""
+
+    def prepare(self, request: HttpRequest) -> None:
+        bind(None)  # what a run left behind that this thread worked on before
+        super().prepare(request)
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:

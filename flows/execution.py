@@ -68,8 +68,7 @@ class Execution:
         Raises LeaseLost, and one of AWAY where the database is away: then the run stays where it was put down last.
         """
         try:
-            with self.keeping.in_log():
-                return self._carry_out(plan, signal)
+            return self._carry_out(plan, signal)
         finally:
             if self.lease is not None:
                 leases.drop(self.lease)

@@ -7,8 +7,6 @@ is cleaned as a whole, when it is written (chatflow/logs.py).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 from flows.masking import Mask
@@ -52,14 +50,12 @@ def remember(*secrets: str | bytes) -> None:
         _known.add(secret)
 
 
-@contextmanager
-def of_run(mask: Mask) -> Iterator[None]:
-    """Within it no log line of this thread shows what the mask knows: the sensitive values of a run."""
-    token = _run.set(mask)
-    try:
-        yield
-    finally:
-        _run.reset(token)
+def bind(mask: Mask | None) -> None:
+    """From now on no log line of this thread shows what the mask knows, the sensitive values of a run; None ends that.
+
+    It outlasts the run: what goes wrong after it, on the way to its caller, is logged by whoever catches it there.
+    """
+    _run.set(mask)
 
 
 def cleaned(text: str) -> str:

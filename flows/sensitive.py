@@ -7,7 +7,6 @@ calls and their outcomes are kept as `{"sealed": …, "shown": …}` until the e
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -15,9 +14,9 @@ from uuid import UUID
 from flows.engine.plan import Plan
 from flows.engine.state import Step
 from flows.engine.strictjson import JSON, dumps, stored
-from flows.known_secrets import of_run
+from flows.known_secrets import bind
 from flows.masking import Mask
-from flows.models import Effect, Run, Segment
+from flows.models import TERMINAL, Effect, Run, Segment
 from flows.nodes.start import Start
 from flows.secret_names import mask_named, mask_tokens, may_name
 from flows.sensitive_fields import SensitiveFields, sensitive_fields
@@ -39,15 +38,12 @@ class Keeping:
     hidden: tuple[str, ...] = ()
     mask: Mask = field(default_factory=lambda: Mask(()))
 
-    def in_log(self) -> AbstractContextManager[None]:
-        """Within it no log line shows what is hidden."""
-        return of_run(self.mask) if self.run_id else nullcontext()
-
     def sealed(self, text: str) -> str:
         """A JSON text that the run reads again, by `opened`."""
         if not self.run_id:
             return text
-        return dumps({"sealed": seal(text, place_of(self.run_id, "part")), "shown": self.mask.value(stored(text))})
+        shown = mask_named(self.mask.value(stored(text)))
+        return dumps({"sealed": seal(text, place_of(self.run_id, "part")), "shown": shown})
 
     def opened(self, text: str) -> str:
         """What `sealed` was given. Raises SecretUnreadable."""
@@ -87,6 +83,7 @@ def begin(run: Run, plan: Plan, request: dict[str, JSON]) -> tuple[dict[str, JSO
         run.request = text = mask_tokens(text)
         request = stored(text)
     shown, keeping = keeping_of(run.pk, _fields(plan, run.step), request.get("payload"))
+    bind(keeping.mask if keeping.run_id else None)
     if keeping.run_id:
         run.request = dumps(keeping.mask.value({**request, "payload": shown}))
         run.sealed = seal(dumps({"request": request, "hidden": list(keeping.hidden)}), place_of(run.pk, "request"))
@@ -101,15 +98,32 @@ def keeping_of(run_id: UUID, fields: SensitiveFields | None, payload: JSON) -> t
 
 def resume(run: Run) -> tuple[dict[str, JSON], Keeping]:
     """The request of a run that goes on, and how it is kept. Raises SecretUnreadable."""
+    bind(None)
     if not run.sealed:
         return stored(run.request), OPENLY
     kept = stored(open_sealed(run.sealed, place_of(run.pk, "request")))
-    return kept["request"], Keeping(run.pk, tuple(kept["hidden"]), Mask(kept["hidden"]))
+    keeping = Keeping(run.pk, tuple(kept["hidden"]), Mask(kept["hidden"]))
+    bind(keeping.mask)
+    return kept["request"], keeping
 
 
 def answer_of(run: Run) -> Any:
     """What a run that succeeded answered: status, headers, body. Raises SecretUnreadable."""
     return stored(open_sealed(run.sealed, place_of(run.pk, "answer")) if run.sealed else run.answer)
+
+
+def hidden_texts(run: Run) -> list[str]:
+    """What is kept of the run and not shown, as texts. Raises SecretUnreadable."""
+    texts = [open_sealed(run.sealed, place_of(run.pk, _part(run)))] if run.sealed else []
+    parts = [segment.state for segment in run.segments.all()]
+    parts += [text for effect in run.effects.all() for text in (effect.request, effect.outcome)]
+    sealed = [stored(text)["sealed"] for text in parts if text.startswith(SEALED)]
+    return texts + [open_sealed(token, place_of(run.pk, "part")) for token in sealed]
+
+
+def _part(run: Run) -> str:
+    """What `Run.sealed` holds: the request of a run that goes on, the answer of one that is over."""
+    return "answer" if run.state in TERMINAL else "request"
 
 
 def forget(run_id: UUID) -> None:

@@ -57,7 +57,7 @@ class Door(APIView):
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, Problem):
             seen = {name: self.request.META.get(name, "")[:200] for name in ("REMOTE_ADDR", "HTTP_X_FORWARDED_FOR")}
-            log.info("Refused with %s: %s %s", exc.code, exc.detail, seen)
+            log.info("Refused with %s: %s %s", exc.code, exc.reason, seen)
             refusals.note(self.kwargs["route_id"], self.request.META, exc)
         return super().handle_exception(exc)
 

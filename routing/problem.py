@@ -104,6 +104,10 @@ PROBLEMS: dict[str, Row] = {
 """Every refusal there is: code → status, title, what to do. The page of a partner and OpenAPI are made from it."""
 
 
+QUOTES_BODY = frozenset({"bad_json"})
+"""Codes whose detail may hold a part of what the caller sent."""
+
+
 class Problem(Exception):
     """A refusal. `extra` are further members of the document; a run's own status may replace that of its code."""
 
@@ -124,6 +128,11 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.status = status or row.status
         self.extra = extra if run_id is None else {"run_id": str(run_id), **extra}
+
+    @property
+    def reason(self) -> str:
+        """The detail as it may be kept and logged: what quotes the body is for the caller alone."""
+        return PROBLEMS[self.code].title if self.code in QUOTES_BODY else self.detail
 
     def document(self) -> dict[str, Any]:
         """What is sent, as a dict."""

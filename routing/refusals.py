@@ -76,7 +76,7 @@ def _row(route_id: str, meta: Mapping[str, Any], found: Caller, problem: Problem
         route_id=route_id,
         at=timezone.now(),
         code=problem.code,
-        reason=_kept(problem.detail, 300),
+        reason=_kept(problem.reason, 300),
         method=_kept(str(meta.get("REQUEST_METHOD", "")), 16),
         seen=_kept(found.seen, 64),
         forwarded=_kept(found.forwarded or "", 200),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows import known_secrets
-from flows.known_secrets import BATCH, BATCHES, cleaned, of_run, remember
+from flows.known_secrets import BATCH, BATCHES, bind, cleaned, remember
 from flows.masking import MASK, Mask
 
 pytestmark = pytest.mark.pure
@@ -35,6 +35,7 @@ def test_the_oldest_are_forgotten() -> None:
 
 
 def test_values_of_a_run_are_masked_while_it_runs() -> None:
-    with of_run(Mask(["ann@example.com"])):
-        assert cleaned("No mail to ann@example.com") == f"No mail to {MASK}"
+    bind(Mask(["ann@example.com"]))
+    assert cleaned("No mail to ann@example.com") == f"No mail to {MASK}"
+    bind(None)
     assert cleaned("No mail to ann@example.com") == "No mail to ann@example.com"

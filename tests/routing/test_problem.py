@@ -190,3 +190,9 @@ def test_the_problem_of_a_run_names_the_run_and_keeps_its_status():
     failed = of_run("CT51", "No way out for a 503.", run_id="r1", status=502)
     assert failed.document()["run_id"] == "r1"
     assert of_run("some_node_code", "It failed.", run_id="r1").code == "CT21"
+
+
+def test_what_quotes_the_body_is_told_to_the_caller_and_kept_by_nobody() -> None:
+    problem = Problem("bad_json", "The key '4111-1111' is there twice in one object.")
+    assert (problem.detail, problem.reason) == ("The key '4111-1111' is there twice in one object.", "Not valid JSON")
+    assert Problem("too_large", "It is too large.").reason == "It is too large."
