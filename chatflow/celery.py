@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+import time
 from typing import Any
 
 from celery import Celery
@@ -13,6 +16,11 @@ from django.db import connection
 from chatflow import transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatflow.settings")
+
+CLOSING_SECONDS = 5
+"""How long a worker that has nothing more to do may take to close its connections."""
+
+log = logging.getLogger(__name__)
 
 app = Celery("chatflow")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -47,7 +55,19 @@ def look_out(instance: Any, **_: object) -> None:
 
 @worker_shutting_down.connect
 def stop_in_order(**_: object) -> None:
-    """Celery waits for what is under way; it is put down at the next step."""
+    """Celery waits for what is under way, which is put down at the next step."""
     from flows import stopping
 
     stopping.ask()
+    threading.Thread(target=_end_anyway, name="stop", daemon=True).start()
+
+
+def _end_anyway() -> None:
+    """Celery may wait for ever for a broker that is frozen. Nothing of ours is lost with it: messages are hints."""
+    from flows import leases
+
+    while leases.are_held():
+        time.sleep(0.1)
+    time.sleep(CLOSING_SECONDS)
+    log.warning("The broker doesn't let go; this worker ends without it.")
+    os._exit(0)

@@ -123,6 +123,11 @@ def drop(lease: Lease) -> None:
     _keeper.drop(lease)
 
 
+def are_held() -> bool:
+    """Whether this process works on any run."""
+    return bool(_keeper.leases)
+
+
 def _forget_keeper() -> None:
     """A forked process works on nothing yet."""
     global _keeper

@@ -152,6 +152,7 @@ def children(env: dict[str, str], port: int, data: Path) -> list[Child]:
         "8",
         "--without-gossip",
         "--without-mingle",
+        "--without-heartbeat",
     ]
     granian = ["-m", "granian", "--interface", "wsgi", "--http", "1", "--workers", "2"]
     granian += ["--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "192"]
