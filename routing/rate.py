@@ -28,15 +28,23 @@ class Verdict:
     retry_after_seconds: int
 
 
+@dataclass
+class _Known:
+    """What this process knows of a key: the highest count the broker told, and the requests it didn't hear of."""
+
+    told: int = 0
+    untold: int = 0
+
+
 class Limiter:
-    """Counts requests per key and window: in the broker when it answers, else in this process."""
+    """Counts requests per key and window: in the broker when it answers, else in this process, from there on."""
 
     def __init__(self, shared: Broker, clock: Callable[[], float] = time.time) -> None:
         self._shared = shared
         self._clock = clock
         self._lock = Lock()
         self._window = 0
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, _Known] = {}
 
     def check(self, key: str, per_minute: int | None) -> Verdict:
         """Counts one request for `key`, and says whether it is within its limit. None: there is no limit."""
@@ -45,17 +53,19 @@ class Limiter:
         left = max(1, round((window + 1) * WINDOW_SECONDS - now))
         if per_minute is None:
             return Verdict(True, left)
-        count = self._shared.ask(lambda client: _count(client, f"chatflow:rate:{key}:{window}"))
-        if count is None:
-            count = self._count_here(key, window)
-        return Verdict(count <= per_minute, left)
+        told = self._shared.ask(lambda client: _count(client, f"chatflow:rate:{key}:{window}"))
+        return Verdict(self._total(key, window, told) <= per_minute, left)
 
-    def _count_here(self, key: str, window: int) -> int:
+    def _total(self, key: str, window: int, told: int | None) -> int:
         with self._lock:
-            if window != self._window:
+            if window > self._window:
                 self._window, self._counts = window, {}
-            self._counts[key] = self._counts.get(key, 0) + 1
-            return self._counts[key]
+            known = self._counts.setdefault(key, _Known())
+            if told is None:
+                known.untold += 1
+                return known.told + known.untold
+            known.told = max(known.told, told)
+            return told + known.untold
 
 
 def _count(client: Redis, name: str) -> int:

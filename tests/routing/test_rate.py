@@ -6,6 +6,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from redis import Redis
 from redis.exceptions import RedisError
 
 from routing import broker, rate
@@ -84,16 +85,27 @@ def test_a_broker_that_accepts_and_says_nothing_is_given_up():
         assert limiter.check("r", 1).allowed
 
 
+def test_a_broker_that_comes_and_goes_lets_no_call_through_beyond_the_limit(broker_url):
+    shared = Broker(Redis.from_url(broker_url))
+    limiter, key, answering = rate.Limiter(shared, Clock()), uuid.uuid4().hex, shared.ask
+    found = allowed(limiter, 1, key=key)
+    shared.ask = lambda question: None
+    found += allowed(limiter, 1, key=key)
+    shared.ask = answering
+    found += allowed(limiter, 2, key=key)
+    assert found == [True, True, True, False]
+
+
 def test_processes_share_one_count_in_the_broker_and_it_expires(broker_url):
     key = uuid.uuid4().hex
-    one, other = (rate.Limiter(Broker(broker.client(broker_url)), Clock()) for _ in range(2))
+    one, other = (rate.Limiter(Broker(Redis.from_url(broker_url)), Clock()) for _ in range(2))
     assert allowed(one, 2, key=key) + allowed(other, 2, key=key) == [True, True, True, False]
-    assert 0 < broker.client(broker_url).ttl(f"chatflow:rate:{key}:100") <= 120
+    assert 0 < Redis.from_url(broker_url).ttl(f"chatflow:rate:{key}:100") <= 120
 
 
 def test_fifty_threads_at_once_get_no_call_more_than_the_limit(broker_url):
     key, start = uuid.uuid4().hex, threading.Barrier(50)
-    limiter = rate.Limiter(Broker(broker.client(broker_url)), Clock())
+    limiter = rate.Limiter(Broker(Redis.from_url(broker_url)), Clock())
 
     def knock(_):
         start.wait()
