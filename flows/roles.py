@@ -23,6 +23,7 @@ ABILITIES: dict[str, frozenset[Role]] = {
     "manage sandbox routes": frozenset({Role.BUILDER}),
     "manage production routes": frozenset({Role.APPROVER}),
     "see changes": frozenset({Role.OWNER, Role.APPROVER}),
+    "erase data": frozenset({Role.OWNER}),
     "look after runs": frozenset({Role.OWNER, Role.BUILDER, Role.APPROVER}),
     "manage endpoints": frozenset({Role.BUILDER}),
     "manage connections": frozenset({Role.INTEGRATOR}),

@@ -8,15 +8,20 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 
+from flows import erasure
+from flows.admin.forgetting import ForgetForm
+from flows.erasure import Found
 from flows.members import GIVEN, change_entity, grant, make_entity, revoke
 from flows.models import Entity, Membership
 from flows.roles import entities_of
 from flows.ruleforms import RulesAdmin, RulesForm
-from flows.scoping import EntityAdmin, EntityFilter, person
+from flows.scoping import EntityAdmin, EntityFilter, may_here, person
 
 
 @admin.register(Entity)
@@ -29,6 +34,7 @@ class EntityPage(EntityAdmin):
     when_empty = "You belong to no entity yet. An owner of one grants you a role."
     list_display = ("name", "slug", "created_at")
     search_fields = ("slug", "name")
+    change_form_template = "admin/flows/entity.html"
 
     def entity_of(self, row: Any) -> Entity:
         assert isinstance(row, Entity)
@@ -46,6 +52,36 @@ class EntityPage(EntityAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.forget)
+        return [path("<int:entity_id>/forget/", view, name="flows_entity_forget"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        entity = self.get_object(request, object_id)
+        may_forget = entity is not None and may_here(request, entity, erasure.ABILITY)
+        return super().change_view(request, object_id, form_url, {"may_forget": may_forget, **(extra_context or {})})
+
+    def forget(self, request: HttpRequest, entity_id: int) -> HttpResponse:
+        """Count what would be deleted; delete it once that is confirmed."""
+        entity = self.get_object(request, str(entity_id))
+        if entity is None:
+            return self.not_there(request, str(entity_id))
+        if not may_here(request, entity, erasure.ABILITY):
+            raise PermissionDenied
+        form = ForgetForm(entity, request.POST or None)
+        found = None
+        if form.is_valid():
+            found = form.search(person(request), dry_run="delete" not in request.POST)
+            if "delete" in request.POST:
+                self.message_user(request, f"Deleted {found.deleted} runs of {entity}.{_left(found)}")
+                return HttpResponseRedirect(self.page_of(entity))
+        context = {"entity": entity, "form": form, "found": found, "title": "Forget a person"}
+        return TemplateResponse(
+            request, "admin/flows/forget.html", {**self.admin_site.each_context(request), **context}
+        )
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         values = {name: getattr(obj, name) for name in GIVEN}
         if change:
@@ -53,6 +89,10 @@ class EntityPage(EntityAdmin):
         else:
             obj.pk = make_entity(obj.slug, by=person(request), **values).pk
             self.message_user(request, f"Next, give people their roles in {obj} under Memberships; one is its owner.")
+
+
+def _left(found: Found) -> str:
+    return f" {len(found.unfinished)} that aren't over were left." if found.unfinished else ""
 
 
 class MembershipForm(RulesForm):
@@ -67,7 +107,7 @@ class MembershipForm(RulesForm):
     class Meta:
         fields = ("entity", "user", "role")
         help_texts = {
-            "role": "Owner: members, channels, the log of changes. Builder: drafts, endpoints, sandbox routes. Approver:"
+            "role": "Owner: members, channels, the log of changes, forgetting a person. Builder: drafts, endpoints, sandbox routes. Approver:"
             " approves and deploys, production routes and tokens, the log. Integrator: connections, keys, secrets."
             " Viewer: looks."
         }
