@@ -117,3 +117,17 @@ def test_a_plan_that_cannot_be_read_just_now_fails_no_run(monkeypatch):
     lose_lease(run.pk)
     use_door(ScriptedDoor())
     assert runs.resume(run.pk).state == RunState.SUCCEEDED
+
+
+def test_three_workers_that_get_the_same_hint_at_once_do_its_run_once(caplog):
+    run_id = runs.accept(admitted(posting_flow(), is_async=True)).pk
+    door = use_door(ScriptedDoor())
+    caplog.clear()
+    threads = [threading.Thread(target=runs.resume, args=[run_id]) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    run = Run.objects.get()
+    assert (run.state, run.attempt, run.fence, len(door.calls)) == (RunState.SUCCEEDED, 0, 1, 1)
+    assert not [record for record in caplog.records if record.name != "flows.hints" and record.levelname != "INFO"]

@@ -79,3 +79,28 @@ def test_the_database_may_go_away_and_come_back(monkeypatch):
     monkeypatch.setattr(dispatcher, "close_old_connections", lambda: None)
     dispatcher.work(stop)
     assert len(looks) == 2
+
+
+def test_chores_are_done_now_and_then(monkeypatch):
+    stop, done = threading.Event(), []
+    chores = ((lambda: done.append("often"), 0), (lambda: done.append("seldom"), 3600))
+
+    def dispatch() -> None:
+        if len(done) > 3:
+            stop.set()
+
+    monkeypatch.setattr(dispatcher, "CHORES", chores)
+    monkeypatch.setattr(dispatcher, "_clean_up", lambda stop, leading: None)
+    monkeypatch.setattr(dispatcher, "close_old_connections", lambda: None)
+    monkeypatch.setattr(dispatcher, "lead", lambda owner: True)
+    monkeypatch.setattr(dispatcher, "dispatch", dispatch)
+    monkeypatch.setattr(dispatcher, "PERIOD_SECONDS", 0)
+    dispatcher.work(stop)
+    assert (done[:2], done.count("seldom")) == (["often", "seldom"], 1)
+
+
+def test_runs_that_owners_must_be_told_of_are_brought_to_a_worker(flow, hinted):
+    dead = make_run(flow, RunState.DEAD, wake_in_seconds=-1)
+    assert dispatcher.dispatch() == 1
+    dead.refresh_from_db()
+    assert (hinted, dead.state) == ([dead.pk], RunState.DEAD)
