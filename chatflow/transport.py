@@ -38,20 +38,20 @@ def is_hint(message: Any) -> bool:
         return False
 
 
-class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
+class Channel(redis.Channel):
     def _brpop_read(self, **options: Any) -> Any:
         """A message is taken off the queue before it is read as JSON."""
         try:
-            return super()._brpop_read(**options)
+            return super()._brpop_read(**options)  # type: ignore[misc]  # not among the types of kombu
         except ValueError as error:
             log.warning("Dropped something from the queue that isn't JSON: %s", type(error).__name__)
             return True
 
 
-class Transport(redis.Transport):  # type: ignore[misc]
+class Transport(redis.Transport):
     Channel = Channel
 
-    def _deliver(self, message: Any, queue: str) -> None:
+    def _deliver(self, message: Any, queue: str | None) -> None:
         if is_hint(message):
             super()._deliver(message, queue)
         else:

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from queue import SimpleQueue
+from typing import Any
 from uuid import UUID
 
 from celery import current_app
@@ -64,8 +65,8 @@ class _Publisher:
     def _publish(self, run_id: UUID) -> None:
         with current_app.producer_pool.acquire(block=True, timeout=1) as producer:
             if time.monotonic() - self._counted_at > COUNT_AGAIN_SECONDS:
-                queue = current_app.conf.task_default_queue
-                waiting = producer.channel.queue_declare(queue=queue).message_count
+                channel: Any = producer.channel
+                waiting = channel.queue_declare(queue=current_app.conf.task_default_queue).message_count
                 self._crowded, self._counted_at = waiting >= MAX_WAITING, time.monotonic()
             if not self._crowded:
                 current_app.send_task(TASK, args=[str(run_id)], producer=producer, retry=False, ignore_result=True)
