@@ -238,9 +238,10 @@ class Run(models.Model):
     """One execution of one content (design §7). The row is the truth; a broker message is only a hint.
 
     `wake_at` is when somebody has to look at the run again: to publish it (queued), because its lease ran out
-    (running) or its timer did (waiting); null where nobody has to, as for a queued run whose route is paused. `fence`
-    counts claims: a write that names an older one is refused. `durable` runs go on after a crash; others fail as
-    interrupted. `sealed` holds, encrypted, what `request` shows masked, for as long as the run needs it.
+    (running) or its timer did (waiting), or since its owners aren't told yet (in_doubt, dead); null where nobody has
+    to, as for a queued run whose route is paused. `fence` counts claims: a write that names an older one is refused.
+    `durable` runs go on after a crash; others fail as interrupted. `sealed` holds, encrypted, what `request` shows
+    masked, for as long as the run needs it.
     """
 
     id = models.UUIDField(primary_key=True, default=new_run_id, editable=False)
