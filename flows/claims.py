@@ -19,6 +19,9 @@ from flows.models import Run, RunState
 MAX_CLAIMS = 5
 """Claims without a checkpoint in between; when the last one's lease is over, the run is dead (flows/alarms.py)."""
 
+LOOKED_AT = 500
+"""Runs among which those are found that were accepted first: one look stays cheap however many there are."""
+
 HINT_GRACE_SECONDS = 3
 """How long a published hint has before the dispatcher publishes the run again."""
 
@@ -63,9 +66,12 @@ def hinted() -> CombinedExpression:
 
 
 def queued(limit: int) -> list[UUID]:
-    """Some runs that nobody works on, yet or any more, the longest waiting first."""
+    """Some runs that nobody works on, yet or any more, in the order in which they were accepted.
+
+    Not in that of `wake_at`: whose hint is published again moves back there, and under load would for ever.
+    """
     rows = Run.objects.filter(_to_be_claimed()).order_by("wake_at")
-    return list(rows.values_list("pk", flat=True)[:limit])
+    return sorted(rows.values_list("pk", flat=True)[:LOOKED_AT])[:limit]
 
 
 def held(route_id: str | None = None) -> QuerySet[Run]:

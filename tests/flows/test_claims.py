@@ -55,15 +55,15 @@ def test_a_terminal_run_stays_as_it_is(flow):
         owned(run, state=RunState.FAILED)
 
 
-def test_queued_runs_come_longest_waiting_first(flow):
-    late, early = make_run(flow, wake_in_seconds=5), make_run(flow, wake_in_seconds=-5)
+def test_queued_runs_come_in_the_order_of_their_acceptance_however_often_they_were_hinted_at(flow):
+    hinted_again, fresh = make_run(flow, wake_in_seconds=5), make_run(flow, wake_in_seconds=2)
     make_run(flow, RunState.RUNNING, wake_in_seconds=10)
-    assert queued(10) == [early.pk, late.pk]
+    assert queued(10) == [hinted_again.pk, fresh.pk]
+    assert queued(1) == [hinted_again.pk]
 
 
-def test_a_run_whose_lease_ran_out_is_found_before_all_others(flow):
-    queued_run = make_run(flow, wake_in_seconds=-1)
+def test_a_run_whose_lease_ran_out_is_found_and_one_that_was_claimed_often_enough_is_not(flow):
     orphan = make_run(flow, RunState.RUNNING, wake_in_seconds=-2, fence=1, attempt=1)
     make_run(flow, RunState.RUNNING, wake_in_seconds=-3, fence=5, attempt=MAX_CLAIMS)
     make_run(flow, RunState.WAITING, wake_in_seconds=-4)
-    assert queued(10) == [orphan.pk, queued_run.pk]
+    assert queued(10) == [orphan.pk]
