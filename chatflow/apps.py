@@ -1,4 +1,7 @@
+from urllib.parse import urlsplit
+
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin import apps as admin_apps
 
 
@@ -7,6 +10,10 @@ class ChatflowConfig(AppConfig):
 
     def ready(self) -> None:
         from chatflow import checks  # noqa: F401 - registers them
+        from flows.known_secrets import remember
+
+        passwords = (settings.DATABASES["default"].get("PASSWORD"), urlsplit(settings.REDIS_URL).password)
+        remember(settings.SECRET_KEY, *settings.CHATFLOW_KEYS, *(str(password) for password in passwords if password))
 
 
 class ChatflowAdminConfig(admin_apps.AdminConfig):
