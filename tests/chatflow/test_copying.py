@@ -19,6 +19,7 @@ from pytest_django.fixtures import Settings
 
 from chatflow.copying import NotCopied, copy_from
 from flows import contents, triggers
+from flows.chains import walk_all
 from flows.checks import problems
 from flows.models import Decision, Entity, Flow, Status, Version
 from routing.models import Route
@@ -71,6 +72,13 @@ def test_what_was_deployed_runs_and_stays_guarded(source: Path) -> None:
     assert triggers.missing() == set()
     assert {contents.deployed(flow.pk) is not None for flow in Flow.objects.all()} == {True}
     assert Version.objects.filter(status=Status.DEPLOYED).count() == Route.objects.count()
+
+
+def test_the_log_of_changes_is_whole_afterwards(source: Path) -> None:
+    copy_from(f"sqlite:///{source}")
+    chains = {chain.name: chain for chain in walk_all()}
+    assert min(chain.rows for chain in chains.values()) >= 5
+    assert [chain.problem for chain in chains.values() if chain.problem] == []
 
 
 def test_new_rows_get_numbers_of_their_own(source: Path) -> None:

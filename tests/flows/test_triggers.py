@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from flows import guard, lifecycle, triggers
@@ -117,8 +120,8 @@ def names(stage: Stage) -> dict[str, str]:
     """What the statements are about: a version that ben submitted with ana's work, and things beside it."""
     version = stage.submitted()
     other = stage.deployed(stage.draft(slug="other"))
-    for of in (stage.entity, None):
-        for number in (1, 2):
+    for of, number in product((stage.entity, None), (1, 2)):
+        with transaction.atomic():
             record(of, by=stage.olga, action="changed", subject=f"route:{number}", after={"step": number})
     people = {name: str(user.pk) for name, user in stage.people.items()}
     return people | {
@@ -210,6 +213,14 @@ def test_a_second_version_is_not_deployed_over_the_first(stage: Stage):
 def test_the_database_knows_the_same_arrows_as_the_table():
     ours = {(one.name, str(one.source), str(one.target)) for one in lifecycle.TRANSITIONS}
     assert set(guard.ARROWS) == ours | {("submit", "", "submitted")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_database_is_not_flushed(names: dict[str, str]):
+    before = everything()
+    with pytest.raises(CommandError, match="couldn't be flushed"):
+        call_command("flush", interactive=False)
+    assert everything() == before
 
 
 def test_triggers_are_built_anew_by_migrate():
