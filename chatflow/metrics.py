@@ -23,11 +23,13 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from chatflow.health import dispatcher_age_seconds
+from flows.claims import held
 from flows.models import Run, RunState
 from routing import allowlist, caller
 from routing.problem import Problem, response
 
-UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.IN_DOUBT)
+HELD = "held"
+UNFINISHED = (RunState.QUEUED, HELD, RunState.RUNNING, RunState.WAITING, RunState.IN_DOUBT)
 
 Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 ANSWERS = Counter(
@@ -86,9 +88,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _unfinished() -> dict[str, int]:
-    """By state. Asked for so that an index answers it, however many runs are finished."""
+    """By state; what is queued for a paused route is held. Asked for so that an index answers it, however many runs are finished."""
     to_wake = Run.objects.filter(wake_at__isnull=False).order_by()
     counts = dict(to_wake.values_list("state").annotate(Count("pk")))
+    counts[HELD] = held().count()
     counts[RunState.IN_DOUBT] = Run.objects.filter(state=RunState.IN_DOUBT).count()
     return counts
 

@@ -50,9 +50,10 @@ def _lost_triggers() -> Iterator[str]:
 
 
 def _contents_of_unfinished_runs() -> set[str]:
-    """By two indexes: runs that somebody looks at again by the clock, and runs that a person has to look at."""
-    clock, doubt = Q(wake_at__isnull=False), Q(state=RunState.IN_DOUBT)
-    return {sha256 for which in (clock, doubt) for sha256 in _content_ids(which)}
+    """By three indexes: runs that are looked at again by the clock, that a person has to look at, that are held back."""
+    clock, doubt = Q(wake_at__isnull=False) & ~Q(state=RunState.DEAD), Q(state=RunState.IN_DOUBT)
+    held = Q(wake_at__isnull=True, state=RunState.QUEUED)
+    return {sha256 for which in (clock, doubt, held) for sha256 in _content_ids(which)}
 
 
 def _content_ids(which: Q) -> Any:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from flows.models import Heartbeat
+from tests.flows.makers import make_entity, make_flow, make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -40,9 +41,15 @@ def test_an_empty_list_admits_nobody(client: Client, settings: Settings) -> None
 
 def test_every_unfinished_state_is_there_even_without_runs(client: Client) -> None:
     found = lines(client)
-    for state in ("queued", "running", "waiting", "in_doubt"):
+    for state in ("queued", "held", "running", "waiting", "in_doubt"):
         assert value(found, f'chatflow_runs{{state="{state}"}}') == 0
     assert value(found, "chatflow_oldest_queued_seconds") == 0
+
+
+def test_runs_of_paused_routes_are_held_and_not_queued(client: Client) -> None:
+    make_run(make_flow(make_entity()), wake_in_seconds=None)
+    found = lines(client)
+    assert [value(found, f'chatflow_runs{{state="{state}"}}') for state in ("queued", "held")] == [0, 1]
 
 
 def test_the_age_of_the_dispatcher_is_told(client: Client) -> None:

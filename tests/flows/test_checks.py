@@ -47,7 +47,8 @@ def test_so_does_an_unfinished_run_but_not_a_finished_one(stage: Stage, without_
     run = make_run(flow, RunState.SUCCEEDED, wake_in_seconds=None, content=content)
     without_api_end()
     checks.verify_contents()
-    for state, wake in ((RunState.QUEUED, 1), (RunState.WAITING, 60), (RunState.IN_DOUBT, None)):
+    unfinished = ((RunState.QUEUED, 1), (RunState.QUEUED, None), (RunState.WAITING, 60), (RunState.IN_DOUBT, None))
+    for state, wake in unfinished:
         run = make_run(flow, state, wake_in_seconds=wake, content=content)
         with pytest.raises(ImproperlyConfigured, match="unfinished run"):
             checks.verify_contents()
