@@ -15,6 +15,7 @@ from flows.admin import run_list
 from flows.admin.imports import flow_page
 from flows.engine.errors import FlowError
 from flows.engine.strictjson import JSON, pretty, stored
+from flows.masking import MASK
 from flows.models import TERMINAL, Effect, EffectState, Run
 from flows.roles import entities_of
 from flows.runs import cancel, settle, story
@@ -144,13 +145,15 @@ class RunPage(EntityAdmin):
 
 def _shown(run: Run) -> dict[str, Any]:
     steps = [{**step, "in_text": _text(step.get("in")), "out_text": _text(step.get("out"))} for step in story(run)]
+    request_text, answer_text = _pretty(run.request), _pretty(run.answer)
     return {
+        "masked": MASK if MASK in f"{request_text}{answer_text}{run.error}{steps}" else "",
         "title": f"Run {run.pk}",
         "run": run,
         "flow_url": flow_page(run.flow),
         "steps": steps,
-        "request_text": _pretty(run.request),
-        "answer_text": _pretty(run.answer),
+        "request_text": request_text,
+        "answer_text": answer_text,
         "error": stored(run.error) if run.error else None,
         "effects": list(run.effects.select_related("settled_by")),
         "in_doubt": EffectState.IN_DOUBT,
