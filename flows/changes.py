@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -25,6 +26,9 @@ from flows.models import Change, Entity
 PURPOSE = b"chatflow: seal of a change, 1"
 FIRST = ""
 """What stands for the seal before the first row of a chain."""
+
+MAX_TEXT = 50_000
+"""Characters of one value: more than any allow-list has. The body of an endpoint may be longer; its hash tells it."""
 
 _INSTANCE_LOCK = 0x63680001
 """Any number that nothing else locks: PostgreSQL's name for the turn of what belongs to no entity."""
@@ -118,7 +122,14 @@ def _plain(value: object) -> object:
         return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(one) for one in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
-    return value if value is None or isinstance(value, bool | int) else str(value)
+    return value if value is None or isinstance(value, bool | int) else _bounded(str(value))
+
+
+def _bounded(text: str) -> str:
+    if len(text) <= MAX_TEXT:
+        return text
+    digest = sha256(text.encode()).hexdigest()
+    return f"{text[:MAX_TEXT]}… ({len(text)} characters in all, SHA-256 {digest})"
 
 
 def _message(change: Change, before: str) -> bytes:

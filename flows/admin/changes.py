@@ -9,8 +9,10 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from flows.admin.run_list import RunList, TypedFilter
@@ -103,12 +105,12 @@ class ChangePage(EntityAdmin):
         "No change was recorded yet in an entity whose log you may read. Granting a role or making a route is one;"
         " owners and approvers see it here."
     )
-    list_display = ("when", "who", "action", "what", "place", "entity")
+    list_display = ("when", "who", "action", "what", "from_where", "entity")
     list_display_links = ("when",)
     list_filter = (EntityFilter, KindFilter, SubjectFilter, PersonFilter, Since, Until)
     list_select_related = ("entity", "by")
     sortable_by = ()
-    fields = ("when", "who", "place", "action", "what", "subject", "entity", "differences", "seal")
+    fields = ("when", "who", "from_where", "action", "what", "subject", "entity", "differences", "seal")
     readonly_fields = fields
     can_add = can_change = can_delete = False
 
@@ -136,6 +138,21 @@ class ChangePage(EntityAdmin):
             return request.user.is_superuser or may_anywhere(request, ABILITY)
         return request.user.is_superuser if obj.entity is None else may(request.user, obj.entity, ABILITY)
 
+    # --- Pages ---------------------------------------------------------------------------------------------------
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().change_view(request, object_id, form_url, {"title": "Change", **(extra_context or {})})
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """All that the log has of the same thing."""
+        change = self.get_object(request, object_id)
+        if change is None:
+            return self.not_there(request, object_id)
+        query = urlencode({"subject": change.subject})
+        return HttpResponseRedirect(f"{reverse('admin:flows_change_changelist')}?{query}")
+
     # --- What is shown -------------------------------------------------------------------------------------------
 
     @admin.display(description="when (UTC)")
@@ -145,6 +162,10 @@ class ChangePage(EntityAdmin):
     @admin.display(description="who")
     def who(self, change: Change) -> str:
         return str(change.by or "–")
+
+    @admin.display(description="from where")
+    def from_where(self, change: Change) -> str:
+        return change.place
 
     @admin.display(description="what")
     def what(self, change: Change) -> str:
@@ -164,7 +185,9 @@ class ChangePage(EntityAdmin):
 def _rows(change: Change) -> Iterator[tuple[str, str, str]]:
     before, after = (stored(text) if text else {} for text in (change.before, change.after))
     for name in sorted({**before, **after}):
-        yield name.replace("_", " "), _said(before.get(name)), _said(after.get(name))
+        was, becomes = _said(before.get(name)), _said(after.get(name))
+        if was != becomes:
+            yield name.replace("_", " "), was, becomes
 
 
 def _said(value: Any) -> str:

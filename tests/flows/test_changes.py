@@ -52,6 +52,12 @@ def test_a_new_thing_has_no_before_and_a_removed_one_no_after(entity: Entity) ->
     assert (note(entity, before=None).before, note(entity, after=None).after) == ("", "")
 
 
+def test_a_text_without_end_is_kept_by_its_hash(entity: Entity) -> None:
+    one, other = (note(entity, before=None, after={"body": "x" * 60_000 + end}) for end in ("1", "2"))
+    assert len(one.after) < 51_000
+    assert one.after != other.after
+
+
 def test_every_chain_is_whole_and_stands_alone(entity: Entity) -> None:
     other = make_entity("other")
     of_people = walk(None).rows

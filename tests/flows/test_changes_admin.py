@@ -124,6 +124,10 @@ def test_the_history_of_a_thing_leads_to_its_changes(acme: Entity) -> None:
     assert as_user("vito").get(url(membership, "history", membership.pk)).status_code == 200
     of_cleo = Membership.objects.get(user__username="cleo")
     assert as_user("olga").get(url(of_cleo, "history", of_cleo.pk)).status_code == 200
+    granted = Change.objects.get(subject=f"membership:{membership.pk}")
+    assert (
+        as_user("olga").get(url(granted, "history", granted.pk))["Location"].endswith(f"membership%3A{membership.pk}")
+    )
     nina = person("nina")
     assert as_user("root").get(url(User, "history", nina.pk))["Location"] == f"{LIST}?subject=user:{nina.pk}"
 
