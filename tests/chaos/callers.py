@@ -75,8 +75,9 @@ class Load:
     def route_id(self) -> str:
         return self.route["url"].rpartition("/")[2]
 
-    def start(self, allowed: int) -> Load:
-        self.allow(allowed)
+    def start(self, allowed: int | None = None) -> Load:
+        """Begin with so many orders, or with all."""
+        self.allow_all() if allowed is None else self.allow(allowed)
         for thread in self._threads:
             thread.start()
         return self
@@ -84,6 +85,9 @@ class Load:
     def allow(self, more: int) -> None:
         if more:
             self._allowed.release(more)
+
+    def allow_all(self) -> None:
+        self.allow(len(self.orders) + 1)  # whoever finds no further order ends
 
     def busy(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)

@@ -22,7 +22,7 @@ def frozen(stack: Stack, scale: Scale) -> Report:
     by_signal = scale.random().random() < 0.5
     stack.freeze("broker") if by_signal else stack.broker_link.freeze()
     load = Load(stack.routes["orders"], [scale.order("frozen", number) for number in range(total)], callers=8)
-    load.start(total + 1)
+    load.start()
     stack.wait_for(lambda: not load.busy(), "every call is answered while the broker is frozen", 300)
     stack.thaw("broker") if by_signal else stack.broker_link.heal()
     seconds = wait_for_the_end(stack, load, report)

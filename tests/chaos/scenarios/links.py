@@ -40,7 +40,7 @@ def links(stack: Stack, scale: Scale) -> Report:
         stack.wait_for(lambda end=end: time.monotonic() > end, "the fault is over")  # type: ignore[misc]
         link.heal()
         load.allow(batch)
-    load.allow(total)
+    load.allow_all()
     seconds = wait_for_the_end(stack, load, report)
     count(report, stack, load, actions=2)
     report.note(f"{seconds:.0f} s from the last fault to the last end")

@@ -24,7 +24,7 @@ def points(stack: Stack, scale: Scale) -> Report:
     loads = []
     for name in ("orders", "letters"):
         orders = [scale.order("points", number) for number in range(-(-MOST_POINTS // stride))]
-        loads.append(Load(stack.routes[name], [f"{name}-{order}" for order in orders], callers=8).start(MOST_POINTS))
+        loads.append(Load(stack.routes[name], [f"{name}-{order}" for order in orders], callers=8).start())
     stack.wait_for(lambda: not any(load.busy() for load in loads), "every call is answered")
     for name, load in zip(("orders", "letters"), loads, strict=True):
         told = stack.python("-m", "tests.chaos.crashing", str(first), str(stride), *load.accepted.values())

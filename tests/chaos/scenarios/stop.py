@@ -38,7 +38,7 @@ def stop(stack: Stack, scale: Scale) -> Report:
         for load in loads:
             load.allow(batch)
     for load in loads:
-        load.allow(total)
+        load.allow_all()
     for load in loads:
         wait_for_the_end(stack, load, report)
         count(report, stack, load, actions=2)

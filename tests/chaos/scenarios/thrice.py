@@ -18,7 +18,7 @@ def thrice(stack: Stack, scale: Scale) -> Report:
     total = scale.size(40, 500)
     stack.broker_link.freeze()
     load = Load(stack.routes["orders"], [scale.order("thrice", number) for number in range(total)], callers=8)
-    load.start(total + 1)
+    load.start()
     stack.wait_for(lambda: not load.busy(), "every call is answered", 300)
     copies = [run_id for run_id in load.accepted.values() for _ in range(COPIES)]
     scale.random().shuffle(copies)

@@ -31,8 +31,8 @@ def zombie(stack: Stack, scale: Scale) -> Report:
     held = stack.target.waiting.total()
     orders = [scale.order("held", number) for number in range(RUNS)]
     loads = [
-        Load(stack.routes["orders"], orders[::2], callers=4).start(RUNS),
-        Load(stack.routes["letters"], orders[1::2], callers=4).start(RUNS),
+        Load(stack.routes["orders"], orders[::2], callers=4).start(),
+        Load(stack.routes["letters"], orders[1::2], callers=4).start(),
     ]
     stack.wait_for(lambda: stack.target.waiting.total() - held >= RUNS, "both workers are in calls")
     sleeper = scale.random().choice(WORKERS)
