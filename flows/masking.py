@@ -82,11 +82,11 @@ class Mask:
     def _walked(self, value: JSON) -> JSON:
         if isinstance(value, str):
             return MASK if value in self._alone else self.text(value)
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return [self._walked(item) for item in value]
         if isinstance(value, dict):
             return {self.text(name): self._walked(item) for name, item in value.items()}
-        if value is None or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
             return value
         return MASK if self._is_secret_number(value) else value
 
@@ -170,9 +170,8 @@ def _forms(secret: str | bytes) -> Iterator[bytes]:
         once = quote(raw, safe=safe)
         encoded |= {once, quote(once, safe="")}
     encoded.add(quote_plus(raw))
-    for offset in range(3):
-        for standard in _base64_within(raw, offset):
-            encoded |= {standard, standard.translate(_URLSAFE), quote(standard, safe="")}
+    for standard in _base64_within(raw):
+        encoded |= {standard, standard.translate(_URLSAFE), quote(standard, safe="")}
     if isinstance(secret, str):
         encoded |= _escaped(secret)
     for form in encoded:
@@ -183,11 +182,14 @@ def _forms(secret: str | bytes) -> Iterator[bytes]:
 _URLSAFE = str.maketrans("+/", "-_")
 
 
-def _base64_within(raw: bytes, offset: int) -> tuple[str, str]:
-    """What `raw` is in base64, `offset` bytes past a multiple of three: whatever stands behind it, and with nothing there."""
-    text = base64.b64encode(b"\0" * offset + raw).decode()
-    first = -(-offset * 8 // 6)
-    return text[first : (offset + len(raw)) * 8 // 6], text[first:]
+def _base64_within(raw: bytes) -> set[str]:
+    """What `raw` is in base64 whatever stands before it, and either whatever stands behind it or nothing."""
+    found = set()
+    for offset in range(3):
+        text = base64.b64encode(b"\0" * offset + raw).decode()
+        first = -(-offset * 8 // 6)
+        found |= {text[first : (offset + len(raw)) * 8 // 6], text[first:]}
+    return found
 
 
 def _escaped(text: str) -> set[str]:

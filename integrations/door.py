@@ -112,7 +112,7 @@ def _login(name: str, connection: dict[str, Any]) -> Login:
     if kind == Auth.BASIC:
         encoded = b64encode(secret.encode()).decode()
         password = secret.partition(":")[2]
-        return Login(headers=(("Authorization", f"Basic {encoded}"),), secrets=(secret, password))
+        return Login(headers=(("Authorization", f"Basic {encoded}"),), secrets=(secret, encoded, password))
     pair = ((connection["auth"]["name"], secret),)
     if kind == Auth.API_KEY_QUERY:
         return Login(query=pair, secrets=(secret,))

@@ -28,8 +28,9 @@ def open_secret(token: str, place: str) -> str:
 
 @sensitive_variables()
 def _remember(secret: str) -> None:
-    """With it the password of `user:password`, and the bytes of a key."""
-    remember(secret, secret.partition(":")[2], _bytes_of(secret))
+    """With it what a login makes of `user:password`, and the bytes of a key."""
+    password = secret.partition(":")[2]
+    remember(secret, password, base64.b64encode(secret.encode()).decode() if password else "", _bytes_of(secret))
 
 
 def _bytes_of(secret: str) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -294,3 +295,26 @@ def test_only_calls_of_one_entity_and_login_that_may_be_repeated_share_a_connect
         assert server.connections == 5
     finally:
         kept.forget()
+
+
+def test_a_login_that_is_echoed_in_base64_shows_nothing(serve):
+    def parrot(request):
+        return answer(b64encode(request), headers=[("Content-Type", "text/plain")])(request)
+
+    got = RealDoor().call(call(), define(serve(parrot), "basic", secret=f"ann:{SECRET}"))
+    told = got.data.replace("••••", "")
+    for start in range(4):
+        decoded = b64decode(told[start : start + (len(told) - start) // 4 * 4])
+        assert b64encode(f"ann:{SECRET}".encode())[4:-4] not in decoded
+
+
+@pytest.mark.parametrize(
+    "write", [str.upper, quote, lambda s: s.encode().hex(), lambda s: b64encode(f"x{s}".encode()).decode()]
+)
+@pytest.mark.parametrize("secret", ["s3cret", "planted/s3cret&more"])
+def test_a_secret_from_six_characters_on_is_known_in_every_form(serve, secret, write):
+    body = f'{{"said": "x {write(secret)} y"}}'.encode()
+    server = serve(answer(body, headers=[("Content-Type", "application/json"), ("X-Said", write(secret))]))
+    got = RealDoor().call(call(), define(server, "bearer", secret=secret))
+    for text in (got.data["said"], got.headers["x-said"]):
+        assert ("••••" in text, write(secret)[2:-2] in text) == (True, False)
