@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from flows.lending import give_back
+from flows.origin import carried
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ def commit(write: Callable[[], T], *, kept: Callable[[], bool] | None = None) ->
         with transaction.atomic():
             return write()
     give_back()  # else as many threads as the pool has connections, all waiting here, would leave the writer none
-    result: T = _writer.submit(_Asked(write, kept))
+    result: T = _writer.submit(_Asked(carried(write), kept))
     return result
 
 

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from django.contrib.auth.models import User
+
+T = TypeVar("T")
 
 
 def os_user() -> str:
@@ -66,3 +69,17 @@ def acting(user: User) -> Iterator[None]:
         yield
     finally:
         _origin.reset(token)
+
+
+def carried(work: Callable[[], T]) -> Callable[[], T]:
+    """The same work, for another thread to do as if it came from here."""
+    here = _origin.get()
+
+    def done_there() -> T:
+        token = _origin.set(here)
+        try:
+            return work()
+        finally:
+            _origin.reset(token)
+
+    return done_there

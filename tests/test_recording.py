@@ -22,8 +22,9 @@ from django.test import Client
 import flows
 import integrations
 import routing
-from flows import members, origin
+from flows import erasure, members, origin
 from flows.chains import walk_all
+from flows.identifiers import Person
 from flows.models import Change, Entity, Membership
 from integrations import connections, endpoints, keys
 from routing import channels, modes, route_tokens, routes
@@ -112,6 +113,11 @@ EXAMPLES: dict[str, tuple[Callable[[House], Any], str, str]] = {
         lambda h: members.change_entity(h.entity, by=person("owner"), keep_runs_days=30),
         "changed",
         '{"keep_runs_days":30}',
+    ),
+    "flows.erasure.forget": (
+        lambda h: erasure.forget(h.entity, Person(["ann@example.com"]), by=person("owner")),
+        "forgot a person",
+        "",
     ),
     "routing.channels.onboard": (onboarded, "onboarded", '{"kind":"dynamic_api"}'),
     "routing.routes.create_route": (lambda h: make_route(h.flow)[0], "made", ""),

@@ -11,6 +11,7 @@ from django.db import connection, connections, transaction
 from flows import origin, triggers
 from flows.chains import lost, walk, walk_all
 from flows.changes import head, record
+from flows.commits import commit
 from flows.models import Change, Entity
 from tests.flows.makers import make_entity
 
@@ -40,6 +41,14 @@ def test_a_row_says_who_what_and_from_where(entity: Entity) -> None:
 
 def test_outside_of_a_request_it_comes_from_a_command(entity: Entity) -> None:
     assert note(entity).place == f"command by {origin.os_user()}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_writer_thread_records_comes_from_where_it_was_asked(entity: Entity) -> None:
+    with origin.coming_from(lambda: "203.0.113.7"):
+        row = commit(lambda: record(entity, by=None, action="changed", subject="route:1"))
+    assert row is not None
+    assert row.place == "203.0.113.7"
 
 
 def test_nothing_is_recorded_where_nothing_changed(entity: Entity) -> None:
