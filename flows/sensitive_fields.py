@@ -18,7 +18,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from flows.engine.payload_schema import SENSITIVE
-from flows.engine.schema_keywords import compiled
+from flows.engine.regex import program
 from flows.engine.strictjson import JSON, dumps
 from flows.masking import MASK, number_texts
 
@@ -104,7 +104,7 @@ def _of_its_parts(schema: dict[str, Any], value: JSON) -> Iterator[tuple[Any, JS
     if isinstance(value, dict):
         known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
         for name, item in value.items():
-            fitting = [each for pattern, each in patterns.items() if compiled(pattern).search(name)]
+            fitting = [each for pattern, each in patterns.items() if program(pattern).search(name)]
             fitting += [known[name]] if name in known else []
             for each in fitting or [schema.get("additionalProperties")]:
                 yield each, item, name

@@ -10,10 +10,9 @@ from flows.engine.arithmetic import OPERATIONS
 from flows.engine.budget import Budget
 from flows.engine.errors import ArithmeticRefused, LanguageError, WrongType
 from flows.engine.filters import Filter
-from flows.engine.limits import MAX_VALUE_CHARS
 from flows.engine.paths import Compute, Names, Path
 from flows.engine.strictjson import JSON
-from flows.engine.values import NUMBERS, equal, is_less, kind, measure
+from flows.engine.values import NUMBERS, equal, is_less, kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def _equality(first: Compute, second: Compute, wanted: bool) -> Compute:
     def compute(names: Names, budget: Budget) -> JSON:
         a, b = first(names, budget), second(names, budget)
         if type(a) in (list, dict) and type(a) is type(b):
-            budget.spend(measure(a, MAX_VALUE_CHARS).nodes)
+            budget.spend_looking(a)
         return equal(a, b) is wanted
 
     return compute
@@ -144,24 +143,25 @@ def filtered(value_of: Compute, name: str, column: int, used: Filter, arguments:
         value = value_of(names, budget)
         if value is None and passes_null:
             return None
-        budget.spend(_weight(value, reads_all, 8))
+        _pay(budget, value, reads_all, 8)
         try:
             made = function(value, *[argument(names, budget) for argument in argument_of])
         except LanguageError as error:
             raise located(error, column, by=name) from None
-        budget.spend(_weight(made, reads_all, 6))
+        _pay(budget, made, reads_all, 6)
         return made
 
     return compute
 
 
-def _weight(value: JSON, all_of_it: bool, text_shift: int) -> int:
-    """Units for a value: one per 64 characters that were made, or 256 that were read; one per item that was looked at."""
+def _pay(budget: Budget, value: JSON, all_of_it: bool, text_shift: int) -> None:
+    """A unit per 64 characters that were made, or 256 that were read; one per item that is looked at, or 8 that are copied."""
     if isinstance(value, str):
-        return len(value) >> text_shift
-    if all_of_it and isinstance(value, list | dict):
-        return measure(value, MAX_VALUE_CHARS).nodes
-    return len(value) >> 3 if isinstance(value, list) else 0
+        budget.spend(len(value) >> text_shift)
+    elif isinstance(value, list | dict) and all_of_it:
+        budget.spend_looking(value)
+    elif isinstance(value, list):
+        budget.spend(len(value) >> 3)
 
 
 def _truth(value: JSON, piece: Piece, operator: str) -> bool:

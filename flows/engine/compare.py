@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
-from flows.engine.budget import CHARS_PER_UNIT, Budget
+from flows.engine.budget import Budget
 from flows.engine.errors import WrongType
 from flows.engine.limits import MAX_NUMBER_DIGITS
 from flows.engine.strictjson import JSON
 from flows.engine.values import equal, kind, to_text
-from flows.engine.weight import weight
 
 _NUMBER = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?([eE][+-]?[0-9]{1,3})?")
 _BOOLEANS = {"true": True, "false": False}
@@ -19,10 +18,11 @@ _HINT = "Look at what went into this step."
 
 
 def charge(budget: Budget, values: Iterable[JSON]) -> None:
-    """Pay for looking through lists and objects. Raises LimitReached."""
+    """Pay for looking through lists and objects, and reading each of their items. Raises LimitReached."""
     for value in values:
         if isinstance(value, list | dict):
-            budget.spend(len(value) + weight(value) // CHARS_PER_UNIT)
+            budget.spend_looking(value)
+            budget.spend(len(value))
 
 
 def matches(value: JSON, wanted: JSON) -> bool:

@@ -14,9 +14,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from flows.engine import references
 from flows.engine.cases import CaseRecord
 from flows.engine.errors import GraphRefused
-from flows.engine.limits import MAX_CONTENT_BYTES, MAX_NODE_NUMBER, MAX_NODES
+from flows.engine.limits import MAX_CONTENT_BYTES, MAX_FLOW_EXPRESSION_CHARS, MAX_NODE_NUMBER, MAX_NODES
 from flows.engine.node import EXIT_PATTERN, NODE_TYPES, Node
 from flows.engine.records import NAME_PATTERN, SLUG_PATTERN, Record, place_of, sentence
 from flows.engine.strictjson import JSON, dumps_bytes, loads
@@ -165,6 +166,7 @@ def read_graph(nodes: JSON) -> Graph:
 
 
 def _build(records: Sequence[NodeRecord], raws: Sequence[Any]) -> Graph:
+    _check_expressions(raws)
     nodes: dict[int, GraphNode] = {}
     names: dict[str, int] = {}
     for index, (record, raw) in enumerate(zip(records, raws, strict=True)):
@@ -187,6 +189,13 @@ def _build(records: Sequence[NodeRecord], raws: Sequence[Any]) -> Graph:
         )
     _check_exit_targets(records, nodes)
     return Graph(nodes)
+
+
+def _check_expressions(raws: Sequence[Any]) -> None:
+    _, chars = references.measured(list(raws))
+    if chars > MAX_FLOW_EXPRESSION_CHARS:
+        limit = f"the {MAX_FLOW_EXPRESSION_CHARS} a flow may have"
+        raise GraphRefused("nodes", f"{chars} characters between braces are more than {limit}; split the flow")
 
 
 def _check_exit_names(type_name: str, settings: Mapping[str, Any], exits: Mapping[str, Any], place: str) -> None:
@@ -223,6 +232,8 @@ def _check_cases(cases: Sequence[CaseRecord], nodes: Sequence[str]) -> None:
 
 
 def _read_settings(type_name: str, settings: Mapping[str, Any], place: str) -> tuple[Node | None, tuple[Problem, ...]]:
+    if too_much := references.problem_of(dict(settings)):
+        return None, (Problem("", f"have too much to fill in: {too_much}; spread it over several steps"),)
     try:
         return NODE_TYPES[type_name].model_validate(settings), ()
     except ValidationError as error:

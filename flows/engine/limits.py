@@ -27,6 +27,15 @@ MAX_EXPRESSION_CHARS = 4_096
 MAX_TEMPLATE_CHARS = 64 * 1024
 """One templated text of an author, references included."""
 
+MAX_REFERENCES = 1_000
+"""References in the settings of one step, or in one endpoint: what is to be compiled for it."""
+
+MAX_STEP_EXPRESSION_CHARS = 16 * 1024
+"""Between all the braces of one step: well below a tenth of a second of compiling."""
+
+MAX_FLOW_EXPRESSION_CHARS = 128 * 1024
+"""Between all the braces of a flow: half a second of compiling, once for a version."""
+
 MAX_EXPRESSION_DEPTH = 32
 """Nesting of one expression; keeps compiling and evaluating off Python's recursion limit."""
 
@@ -39,8 +48,11 @@ MAX_VALUE_CHARS = 2 * 1024 * 1024
 MAX_NUMBER_DIGITS = 64
 """Digits of a literal or of a number that takes part in arithmetic; results carry 28."""
 
-MAX_WORK = 500_000
-"""Units of work of one run: one per operation, one per 64 characters produced. About half a second."""
+MAX_WORK = 150_000
+"""Units of work of one run: one per operation, one per value that is looked at, one per 64 characters produced."""
+
+MAX_STEP_WORK = 60_000
+"""Units of one step, well below a tenth of a second: what one author wrote in one place holds up nobody else."""
 
 MAX_PATTERN_CHARS = 1_000
 """A regular expression of an author."""

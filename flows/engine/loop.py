@@ -11,7 +11,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from flows.engine import clock
-from flows.engine.budget import CHARS_PER_UNIT, Budget
+from flows.engine.budget import CHARS_PER_UNIT, MEASURED_PER_UNIT, Budget
 from flows.engine.errors import FlowError, LimitReached, NodeError, RunError
 from flows.engine.graph import RESERVED, Jump
 from flows.engine.limits import MAX_VARIABLES_BYTES
@@ -20,7 +20,7 @@ from flows.engine.plan import Plan, PlannedNode
 from flows.engine.protocols import Answer, Call, Door
 from flows.engine.state import State, Step
 from flows.engine.strictjson import JSON
-from flows.engine.weight import weight
+from flows.engine.values import Size, measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def advance(
     if state.waiting_until and signal is None:
         return Waiting(state.waiting_until)
     run = Run(plan, state, door)
-    sizes = {name: weight(value) for name, value in {**state.variables, **state.outputs}.items()}
+    sizes = {name: _size(value).chars for name, value in {**state.variables, **state.outputs}.items()}
     try:
         while True:
             if between is not None:
@@ -204,6 +204,7 @@ def _execute(run: Run, state: State, node: PlannedNode, step: Step, signal: Sign
             run.names["now"] = state.step_at
         if node.reads_uuid:
             run.names["uuid"] = clock.step_uuid(state.run_id, state.position)
+        run.budget.begin_step()
         filled, step.inputs = node.filling.fill(run.names, run.budget)
         outcome = filled.execute(run) if signal is None else filled.resume(run, signal)
     except RunError:
@@ -241,15 +242,23 @@ def _keep(run: Run, state: State, node: PlannedNode, outcome: Outcome, sizes: di
     if not produced:
         return
     run.names.update(produced)
-    fresh = {name: weight(value) for name, value in produced.items()}
-    sizes.update(fresh)
-    run.budget.spend(sum(fresh.values()) // CHARS_PER_UNIT)
-    if sum(sizes.values()) > MAX_VARIABLES_BYTES:
-        raise LimitReached(
-            f"The run holds more than {MAX_VARIABLES_BYTES} bytes of variables and outputs after step {node.title}.",
-            code="too_much_data",
-            hint="Keep only what the flow needs: a base element on the endpoint, fewer fields.",
-        )
+    held = sum(size for name, size in sizes.items() if name not in produced)
+    for name, value in produced.items():
+        size = _size(value)
+        sizes[name] = size.chars
+        held += size.chars
+        if held > MAX_VARIABLES_BYTES:
+            raise LimitReached(
+                f"The run holds more than {MAX_VARIABLES_BYTES} bytes of variables and outputs after step {node.title}.",
+                code="too_much_data",
+                hint="Keep only what the flow needs: a base element on the endpoint, fewer fields.",
+            )
+        run.budget.spend(size.chars // CHARS_PER_UNIT + size.nodes // MEASURED_PER_UNIT)
+
+
+def _size(value: JSON) -> Size:
+    """About, and counted no further than a run may hold."""
+    return measure(value, MAX_VARIABLES_BYTES)
 
 
 def _forget(run: Run, state: State, node: PlannedNode, sizes: dict[str, int]) -> None:

@@ -25,7 +25,8 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from flows.engine.limits import MAX_PATTERN_CHARS
-from flows.engine.schema_keywords import PayloadValidator, TooMuchWork, budget, compiled
+from flows.engine.regex import program
+from flows.engine.schema_keywords import PayloadValidator, TooMuchWork, budget
 
 MAX_ERRORS = 20
 """Told at once; a payload that is wrong in more places is wrong as a whole."""
@@ -155,7 +156,7 @@ def _pattern_problem(pattern: str) -> str:
     if len(pattern) > MAX_PATTERN_CHARS:
         return f"is longer than {MAX_PATTERN_CHARS:,} characters"
     try:
-        compiled(pattern)
+        program(pattern)
     except re2.error as error:
         reason = b"; ".join(error.args).decode("utf-8", "replace")
         return f"isn't a regular expression of RE2, which knows no look-around and no back-references: {reason}"

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Context, Decimal
-from functools import lru_cache
 from typing import Any
 
-import re2
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
+
+from flows.engine import regex
 
 MAX_WORK = 200_000
 """Comparisons of one check, about a second: enough for any payload that people write a schema for."""
@@ -49,14 +49,6 @@ def _spend(amount: int) -> None:
         raise TooMuchWork
 
 
-@lru_cache(maxsize=256)
-def compiled(pattern: str) -> Any:
-    """The pattern of RE2, or `re2.error`."""
-    options = re2.Options()
-    options.log_errors = False
-    return re2.compile(pattern, options)
-
-
 Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 
 
@@ -69,8 +61,8 @@ def _counted(keyword: Keyword) -> Keyword:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    _spend(1 + len(text) // 64)
-    return compiled(pattern).search(text) is not None
+    _spend(1 + regex.work(pattern, text) // regex.WORK_PER_UNIT)
+    return regex.program(pattern).search(text) is not None
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from flows.engine.budget import Budget
+from flows.engine.budget import MEASURED_PER_UNIT, Budget
 from flows.engine.compiler import refused
 from flows.engine.errors import LanguageError, LimitReached, SyntaxRefused
 from flows.engine.language import Evaluate, Expression, Names, compile_expression, rename, string_pattern
 from flows.engine.limits import MAX_JSON_DEPTH, MAX_RENDERED_CHARS, MAX_TEMPLATE_CHARS, MAX_VALUE_CHARS
 from flows.engine.paths import Path
+from flows.engine.references import problem_of
 from flows.engine.strictjson import JSON
-from flows.engine.values import as_json, check_length, measure, measured_text
+from flows.engine.values import as_json, check_length, measured_text
 
 MAX_PROBLEMS = 20
 """Bad expressions of one text that are told; the rest of it is then left unread."""
@@ -61,6 +62,8 @@ def compile_value(value: JSON) -> Value:
     """Compile JSON: texts may be templates, keys never are."""
     if isinstance(value, str):
         return _template(value, keeps_type=True)
+    if problem := problem_of(value):
+        return _refused(problem)
     tree = _tree(value)
     return tree if tree.constant else Value(_measured(tree.render), False, tree.references, tree.problems)
 
@@ -104,6 +107,8 @@ def _inside() -> re.Pattern[str]:
 def _template(text: str, *, keeps_type: bool) -> Value:
     if "{{" not in text:
         return _constant(text)
+    if problem := problem_of(text):
+        return _refused(problem)
     parts: list[str | Expression] = []
     problems: list[LanguageError] = []
     try:
@@ -160,7 +165,7 @@ def _joiner(parts: list[str | Evaluate]) -> Evaluate:
 
 def _text(value: JSON, budget: Budget) -> str:
     if isinstance(value, list | dict):
-        budget.spend(measure(value, MAX_RENDERED_CHARS).nodes)
+        budget.spend_looking(value)
     return measured_text(value)
 
 
@@ -194,7 +199,7 @@ def _measured(render: Evaluate) -> Evaluate:
 
     def bounded(names: Names, budget: Budget) -> JSON:
         value = render(names, budget)
-        size = measure(value, MAX_VALUE_CHARS)
+        size = budget.spend_looking(value, per_unit=MEASURED_PER_UNIT)
         if size.chars > MAX_VALUE_CHARS:
             raise LimitReached(
                 f"The value became larger than {MAX_VALUE_CHARS} characters.", code="value_too_large", hint=_SMALLER
@@ -203,10 +208,15 @@ def _measured(render: Evaluate) -> Evaluate:
             raise LimitReached(
                 f"The value became nested deeper than {MAX_JSON_DEPTH} levels.", code="value_too_deep", hint=_SMALLER
             )
-        budget.spend(size.nodes + (size.chars >> 10))
+        budget.spend(size.chars >> 10)
         return value
 
     return bounded
+
+
+def _refused(problem: str) -> Value:
+    error = SyntaxRefused(f"There is too much to fill in: {problem}.", hint="Spread it over several steps.")
+    return Value(_raiser(error), False, (), (error,))
 
 
 _SMALLER = "Refer to the parts that you need, not to the whole."

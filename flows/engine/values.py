@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -83,37 +84,38 @@ class Size(NamedTuple):
     depth: int
 
 
-def measure(value: JSON, most: int) -> Size:
-    """How large a value is; stops counting where it has more than `most` characters."""
-    nodes = chars = depth = 0
+def measure(value: JSON, most: int, most_nodes: int = sys.maxsize) -> Size:
+    """How large a value is; stops counting where it has more than `most` characters, or more values than `most_nodes`."""
+    nodes, chars, depth = 1, 0, 0
     level = [value]
     while level:
-        nodes += len(level)
-        depth += any(isinstance(item, list | dict) for item in level)
+        deeper = False
         below: list[JSON] = []
         for item in level:
-            if isinstance(item, dict):
-                chars += 2 + sum(map(len, item)) + 4 * len(item)
-            elif isinstance(item, list):
-                chars += 2 + len(item)
+            kind_of = type(item)
+            if kind_of is str:
+                chars += len(item)  # type: ignore[arg-type]  # it is a text
+            elif kind_of is list or kind_of is dict:
+                deeper = True
+                inner: Any = item
+                chars += 2 + len(inner) + (sum(map(len, inner)) + 3 * len(inner) if kind_of is dict else 0)
+                nodes += len(inner)
+                if chars > most or nodes > most_nodes:
+                    return Size(nodes, chars, depth + 1)
+                below.extend(inner.values() if kind_of is dict else inner)
             else:
-                chars += _scalar_chars(item)
-                continue
-            if chars > most:
-                break
-            below.extend(item.values() if isinstance(item, dict) else item)
+                chars += _number_chars(item) if kind_of in NUMBERS else 4
+        depth += deeper
         if chars > most:
             break
         level = below
     return Size(nodes, chars, depth)
 
 
-def _scalar_chars(value: str | bool | int | Decimal | None) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, Decimal):
-        return len(str(value))
-    return 1 + value.bit_length() // 4 if isinstance(value, int) else 4
+def _number_chars(value: Any) -> int:
+    if type(value) is int:
+        return 1 if -10 < value < 10 else 1 + value.bit_length() // 4
+    return len(str(value))
 
 
 def measured_text(value: JSON) -> str:

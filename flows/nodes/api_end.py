@@ -11,7 +11,6 @@ from flows.engine.errors import NodeError
 from flows.engine.headers import REFUSED_IN_ANSWERS, header_findings, problem_of_name, problem_of_value
 from flows.engine.loop import Run
 from flows.engine.node import End, Finding, Node, Pair, Value, register
-from flows.engine.values import to_text
 
 WITHOUT_BODY = frozenset((204, 205, 304))
 """Statuses whose answers have no body (RFC 9110)."""
@@ -36,7 +35,8 @@ class ApiEnd(Node):
     body: Value = Field(None, description="Any JSON, references allowed.")
 
     def execute(self, run: Run) -> End:
-        headers = tuple((pair.name, to_text(pair.value)) for pair in self.headers if pair.value is not None)
+        written = run.budget.spend_writing
+        headers = tuple((pair.name, written(pair.value)) for pair in self.headers if pair.value is not None)
         for name, value in headers:
             problem = problem_of_name(name, REFUSED_IN_ANSWERS) or problem_of_value(name, value)
             if problem:

@@ -81,8 +81,8 @@ class ApiIntegration(Node):
             connection=definition["connection"],
             method=definition["method"],
             path=render_path(definition["path"], lambda piece: to_text(_text(piece).render(run.names, run.budget))),
-            query=_pairs(run.render(definition["query"])) + _pairs(_plain(self.query)),
-            headers=_merged(_pairs(run.render(definition["headers"])), _pairs(_plain(self.headers))),
+            query=_pairs(run, run.render(definition["query"])) + _pairs(run, _plain(self.query)),
+            headers=_merged(_pairs(run, run.render(definition["headers"])), _pairs(run, _plain(self.headers))),
             body=body,
             body_type=self._body_type(definition),
             timeout_seconds=definition["timeout_seconds"],
@@ -200,8 +200,9 @@ def _plain(pairs: Iterable[Pair]) -> list[Any]:
     return [{"name": pair.name, "value": pair.value} for pair in pairs]
 
 
-def _pairs(pairs: Any) -> Pairs:
-    return tuple((pair["name"], to_text(pair["value"])) for pair in pairs if pair["value"] is not None)
+def _pairs(run: Run, pairs: Any) -> Pairs:
+    written = run.budget.spend_writing
+    return tuple((pair["name"], written(pair["value"])) for pair in pairs if pair["value"] is not None)
 
 
 def _merged(theirs: Pairs, ours: Pairs) -> Pairs:

@@ -14,6 +14,9 @@ from flows.engine.loop import Run
 from flows.engine.node import EachFormula, EachText, Node, Outcome, Text, register
 from flows.engine.node import Value as AnyValue
 
+UNITS_PER_ITEM = 4
+"""Of work for taking an item in hand, whatever is then written of it."""
+
 
 @register
 class DisplayList(Node):
@@ -37,22 +40,25 @@ class DisplayList(Node):
     def execute(self, run: Run) -> Outcome:
         charge(run.budget, (self.items,))
         lines: list[str] = []
-        for item in self._kept():
+        length = -len(self.separator)
+        for item in self._kept(run):
             lines.append(self.line(item, len(lines) + 1))
+            length += len(lines[-1]) + len(self.separator)
+            if length > MAX_RENDERED_CHARS:
+                raise NodeError(
+                    f"The lines are longer than {MAX_RENDERED_CHARS} characters.", code="too_long", hint="Set a limit."
+                )
             if len(lines) == self.limit:
                 break
         result = self.separator.join(lines)
-        if len(result) > MAX_RENDERED_CHARS:
-            raise NodeError(
-                f"The lines are longer than {MAX_RENDERED_CHARS} characters.", code="too_long", hint="Set a limit."
-            )
         run.budget.spend_text(len(result))
         return Outcome("yes" if lines else "no", {"result": result, "count": len(lines)})
 
-    def _kept(self) -> Iterator[Any]:
+    def _kept(self, run: Run) -> Iterator[Any]:
         if self.items is not None and not isinstance(self.items, list):
             raise NodeError("What should be listed isn't a list.", code="wrong_type", hint="Refer to a list.")
         for place, item in enumerate(self.items or (), start=1):
+            run.budget.spend(UNITS_PER_ITEM)
             kept = self.keep(item, place) if self.keep else True
             if not isinstance(kept, bool | None):
                 raise NodeError("What says whether an item is kept isn't true or false.", code="wrong_type")

@@ -20,7 +20,6 @@ from pydantic import Field
 from flows.engine.errors import NodeError
 from flows.engine.loop import Run
 from flows.engine.node import Finding, Hidden, Node, Outcome, Value, register
-from flows.engine.values import to_text
 
 NONCE_BYTES = 12
 """96 bits, the size that NIST SP 800-38D recommends for GCM."""
@@ -93,8 +92,7 @@ class Encrypt(Node):
     def execute(self, run: Run) -> Outcome:
         if self.value is None:
             raise NodeError("There is nothing to encrypt: the value is null.", code="wrong_type")
-        plain = to_text(self.value).encode()
-        run.budget.spend_text(len(plain))
+        plain = run.budget.spend_writing(self.value).encode()
         try:
             made = _WORK[self.algorithm](plain, self._material(run))
         except (ValueError, UnsupportedAlgorithm):

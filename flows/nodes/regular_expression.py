@@ -12,7 +12,7 @@ from flows.engine.errors import NodeError
 from flows.engine.limits import MAX_MATCH_CHARS, MAX_PATTERN_CHARS
 from flows.engine.loop import Run
 from flows.engine.node import Finding, Node, Outcome, Value, register
-from flows.engine.regex import compiled
+from flows.engine.regex import MAX_MATCH_WORK, WORK_PER_UNIT, compiled, work
 
 
 @register
@@ -35,7 +35,8 @@ class RegularExpression(Node):
     pattern: str = Field(min_length=1, max_length=MAX_PATTERN_CHARS, description="The pattern, like `[0-9]{4}`.")
 
     def execute(self, run: Run) -> Outcome:
-        match = None if self.value is None else compiled(self.pattern).fullmatch(self._text(run))
+        pattern = compiled(self.pattern)
+        match = None if self.value is None else pattern.fullmatch(self._text(run))
         groups: list[Any] = list(match.groups()) if match else []
         return Outcome("yes" if match else "no", {"groups": groups})
 
@@ -43,7 +44,14 @@ class RegularExpression(Node):
         text = text_of(self.value)
         if len(text) > MAX_MATCH_CHARS:
             raise NodeError(f"The text is longer than {MAX_MATCH_CHARS} characters.", code="too_long")
-        run.budget.spend_text(len(text))
+        needed = work(self.pattern, text)
+        if needed > MAX_MATCH_WORK:
+            raise NodeError(
+                f"A text of {len(text)} characters is too long for a pattern with so much in it.",
+                code="too_long",
+                hint="Repeat less often in the pattern, like {1,20} in place of {1,200}, or match a part of the text.",
+            )
+        run.budget.spend(needed // WORK_PER_UNIT)
         return text
 
     def findings(self) -> Iterator[Finding]:

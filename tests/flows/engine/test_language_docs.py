@@ -77,6 +77,9 @@ def test_the_limits_on_the_page_are_those_of_the_code():
         limits.MAX_JSON_DEPTH,
         limits.MAX_NUMBER_DIGITS,
         limits.MAX_WORK,
+        limits.MAX_STEP_WORK,
+        limits.MAX_REFERENCES,
+        limits.MAX_STEP_EXPRESSION_CHARS,
         MAX_PARTS,
     ):
         assert f"{number:,}" in PAGE.split("## Limits")[1]

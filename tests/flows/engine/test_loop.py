@@ -156,7 +156,7 @@ def test_going_through_large_lists_is_work(type_name: str, settings: dict[str, A
     exits = {"same": 1} if type_name == "switch_case" else {"yes": 1, "no": 1}
     run = Host().start(plan_of([node(1, type_name, settings, **exits)]), {"payload": {"items": [1] * 20_000}})
     assert run.error.code == "too_much_work"
-    assert 10 < len(run.trace) < 200
+    assert 1 < len(run.trace) < 200
 
 
 def test_work_is_counted_over_the_whole_run() -> None:

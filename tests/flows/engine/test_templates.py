@@ -169,10 +169,10 @@ def test_renaming_changes_references_in_a_tree_and_nothing_else(source, renamed)
 def test_a_rendered_text_has_a_bound():
     half = "a" * (MAX_RENDERED_CHARS // 2)
     assert len(rendered("{{ x }}{{ x }}", {"x": half})) == MAX_RENDERED_CHARS
-    for source, x in (("{{ x }}{{ x }}!", half), ("{{ x }}!", [1] * 200_000), ("{{ x }}" * 9_000, {"a": half})):
+    for source, x in (("{{ x }}{{ x }}!", half), ("{{ x }}!", [1] * 200_000), ("{{ x }}" * 900, {"a": half})):
         with pytest.raises(LimitReached) as failure:
             rendered(source, {"x": x})
-        assert failure.value.code == "text_too_long"
+        assert failure.value.code in ("text_too_long", "too_much_work")
 
 
 def test_a_whole_value_may_be_longer_than_a_text():
@@ -183,10 +183,10 @@ def test_a_whole_value_may_be_longer_than_a_text():
 
 def test_references_cant_make_a_tree_swell():
     with pytest.raises(LimitReached) as failure:
-        rendered(["{{ x }}"] * 10_000, {"x": "a" * 1_000_000})
+        rendered(["{{ x }}"] * 1_000, {"x": "a" * 1_000_000})
     assert failure.value.code == "value_too_large"
     with pytest.raises(LimitReached):
-        rendered(["{{ x }}"] * 10_000, {"x": [[1]] * 100_000})
+        rendered(["{{ x }}"] * 1_000, {"x": [[1]] * 100_000})
 
 
 def test_a_tree_is_never_deeper_than_json_may_be():
