@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from contextvars import ContextVar
 
-from flows.masking import Mask
+from flows.masking import Mask, replaced
 from flows.secret_names import mask_named_text
 
 MIN_SECRET_CHARS = 6
@@ -65,7 +65,5 @@ def cleaned(text: str) -> str:
 
 def without_values(text: str) -> str:
     """A text without known secrets in any form."""
-    for mask in _known.masks:
-        text = mask.message(text)
     mask_of_run = _run.get()
-    return mask_of_run.message(text) if mask_of_run else text
+    return replaced(text, [*_known.masks, mask_of_run] if mask_of_run else _known.masks, parts=True)

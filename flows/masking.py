@@ -63,15 +63,15 @@ class Mask:
 
     def is_in(self, data: bytes) -> bool:
         """Whether any form stands in these bytes."""
-        return self.everything or next(self._found(data, False), None) is not None
+        return self.everything or next(self.found(data, parts=False), None) is not None
 
     def text(self, text: str) -> str:
         """The text without any form of a secret."""
-        return self._replaced(text, parts=False)
+        return replaced(text, [self], parts=False)
 
     def message(self, text: str) -> str:
         """Like `text`, for what may quote a secret and cut it off: its beginnings go too."""
-        return self._replaced(text, parts=True)
+        return replaced(text, [self], parts=True)
 
     def value(self, value: JSON) -> JSON:
         """A JSON value without any form of a secret, names of members included; the value itself where there is none."""
@@ -98,27 +98,18 @@ class Mask:
             or any(digits in text for digits in self._digits for text in texts)
         )
 
-    def _replaced(self, text: str, *, parts: bool) -> str:
-        if self.everything or text in self._alone:
-            return MASK if text else text
-        if self._heads is None:
-            return text
-        data = text.encode("utf-8", "surrogatepass")
-        kept, end = [], 0
-        for start, stop in self._found(data, parts):
-            kept += [data[end:start], _MASK_BYTES]
-            end = stop
-        return b"".join([*kept, data[end:]]).decode("utf-8", "replace") if kept else text
+    def is_all(self, text: str) -> bool:
+        """Whether the text is to go as a whole."""
+        return bool(text) and (self.everything or text in self._alone)
 
-    def _found(self, data: bytes, parts: bool) -> Iterator[tuple[int, int]]:
-        """Where forms stand, one after the other: the longest where several begin."""
+    def found(self, data: bytes, *, parts: bool) -> Iterator[tuple[int, int]]:
+        """Where forms stand, in the order of their beginnings; they may overlap."""
         position = 0
         while self._heads is not None and (hit := self._heads.search(data, position)) is not None:
             start = hit.start()
-            length = self._length_at(data, start, parts)
-            if length:
+            if length := self._length_at(data, start, parts):
                 yield start, start + length
-            position = start + (length or 1)
+            position = start + 1
 
     def _length_at(self, data: bytes, start: int, parts: bool) -> int:
         """How long the form is that begins there; 0 where it was only a head."""
@@ -133,7 +124,22 @@ class Mask:
         return 0 if follows and follows[0] in _WITHIN else longest
 
 
-_MASK_BYTES = MASK.encode()
+def replaced(text: str, masks: Iterable[Mask], *, parts: bool) -> str:
+    """The text without what any of the masks finds in it. Together, as what one takes out may be a part of another's."""
+    masks = tuple(masks)
+    if any(mask.is_all(text) for mask in masks):
+        return MASK
+    data = text.encode("utf-8", "surrogatepass")
+    spans = [span for mask in masks for span in mask.found(data, parts=parts)]
+    if not spans:
+        return text
+    kept: list[bytes] = []
+    end = 0
+    for start, stop in sorted(spans):
+        if start > end or not kept:
+            kept += [data[end:start], MASK.encode()]
+        end = max(end, stop)
+    return b"".join([*kept, data[end:]]).decode("utf-8", "replace")
 
 
 def number_texts(number: int | Decimal) -> tuple[str, ...]:

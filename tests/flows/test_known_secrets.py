@@ -23,6 +23,15 @@ def test_what_was_opened_is_in_no_line_from_then_on() -> None:
     assert cleaned(repr(b"\x00raw\xffbytes")) == f"b'{MASK}'"
 
 
+def test_a_secret_within_another_leaves_nothing_of_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_secrets, "BATCH", 1)
+    remember("s3cret")
+    remember("planted/s3cret-more")
+    bind(Mask(["cret-more and ann"]))
+    assert cleaned("x planted/s3cret-more and ann y") == f"x {MASK} y"
+    bind(None)
+
+
 def test_a_word_of_a_few_letters_is_not_remembered() -> None:
     remember("open", "")
     assert cleaned("open") == "open"

@@ -109,6 +109,11 @@ def test_several_secrets_of_one_beginning_go_whole() -> None:
     assert mask.text("secret-one-and-more other-secret-one secret-one") == f"{MASK} {MASK} {MASK}"
 
 
+def test_secrets_that_overlap_go_whole() -> None:
+    mask = Mask(["begins-and-goes-on", "goes-on-and-ends"])
+    assert mask.text("it begins-and-goes-on-and-ends here") == f"it {MASK} here"
+
+
 def test_a_mask_of_too_much_takes_everything() -> None:
     mask = Mask(f"value {number}" for number in range(MAX_TEXTS + 1))
     assert mask.value({"a": ["b", 1, None, True]}) == {MASK: [MASK, MASK, None, True]}
