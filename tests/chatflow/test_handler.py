@@ -30,6 +30,7 @@ def environ(content_type: str, body: bytes = b"{}", path: str = "/nowhere") -> d
     return made | {"CONTENT_TYPE": content_type, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
 
 
+@pytest.mark.django_db  # a request begins by looking whether connections are too old
 @pytest.mark.parametrize("content_type", ODD)
 def test_no_content_type_breaks_a_request_before_anybody_can_answer(content_type):
     answered = []
