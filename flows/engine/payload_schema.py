@@ -26,10 +26,15 @@ from referencing.jsonschema import DRAFT202012
 
 from flows.engine.limits import MAX_PATTERN_CHARS
 from flows.engine.regex import program
-from flows.engine.schema_keywords import PayloadValidator, TooMuchWork, budget
+from flows.engine.schema_fit import TooMuchWork, Unsure, fits
+from flows.engine.schema_keywords import PayloadValidator, budget, spend
+from flows.engine.schema_shape import NAMED, ONE, SEVERAL, alone, is_well_formed
 
 MAX_ERRORS = 20
 """Told at once; a payload that is wrong in more places is wrong as a whole."""
+
+UNITS_PER_SCHEMA, UNITS_PER_PATTERN = 12, 160
+"""Of work, for each schema within a schema, and each pattern in it."""
 
 MAX_BRANCHES = 3
 """Of an anyOf, whose messages are worth telling one by one."""
@@ -44,6 +49,9 @@ UNSUPPORTED = {
     "$dynamicRef": "Write $ref.",
     "$recursiveRef": "Write $ref.",
 }
+
+TOO_LARGE = "is too large or too deep to be checked against this schema"
+LOST = "doesn't meet this schema, and is too large for the place to be found"
 
 Problems = list[dict[str, str]]
 
@@ -65,7 +73,15 @@ _META_VALIDATOR = PayloadValidator(_plain(PayloadValidator.META_SCHEMA), registr
 
 def problems_of_payload(schema: Any, payload: Any) -> Problems:
     """What is wrong with a payload: `{"pointer", "message"}` each, empty when it fits. The schema has no problems itself."""
-    return _problems(PayloadValidator(_plain(schema), registry=_NO_OTHERS), payload)
+    try:
+        if fits(schema, payload):
+            return []
+    except (TooMuchWork, RecursionError):
+        return [{"pointer": "", "message": TOO_LARGE}]
+    except Unsure:
+        pass
+    found = _within_bounds(lambda: _problems(PayloadValidator(_plain(schema), registry=_NO_OTHERS), payload))
+    return [each | {"message": LOST} if each["message"] == TOO_LARGE else each for each in found]
 
 
 def problems_of_schema(schema: Any) -> Problems:
@@ -75,15 +91,19 @@ def problems_of_schema(schema: Any) -> Problems:
     dialect = schema.get("$schema", DIALECT)
     if not isinstance(dialect, str) or dialect.rstrip("#") != DIALECT:
         return [{"pointer": "/$schema", "message": f"must be left out, or be {DIALECT}"}]
-    return _problems(_META_VALIDATOR, schema) or list(islice(_walk(schema), MAX_ERRORS))
+    return _within_bounds(lambda: list(islice(_walk(schema), MAX_ERRORS)))
+
+
+def _within_bounds(check: Callable[[], Problems]) -> Problems:
+    try:
+        with budget():
+            return check()
+    except (TooMuchWork, RecursionError):
+        return [{"pointer": "", "message": TOO_LARGE}]
 
 
 def _problems(validator: Validator, value: Any) -> Problems:
-    try:
-        with budget():
-            found = [_told(best_match([error]) or error) for error in islice(validator.iter_errors(value), MAX_ERRORS)]
-    except (TooMuchWork, RecursionError):
-        return [{"pointer": "", "message": "is too large or too deep to be checked against this schema"}]
+    found = [_told(best_match([error]) or error) for error in islice(validator.iter_errors(value), MAX_ERRORS)]
     return list({(each["pointer"], each["message"]): each for each in found}.values())
 
 
@@ -97,24 +117,42 @@ def _walk(schema: dict[str, Any]) -> Iterator[dict[str, str]]:
     )
     seen: set[int] = set()
     waiting: list[tuple[str, Any]] = [("", schema)]
-    while waiting:
-        pointer, each = waiting.pop()
-        if not isinstance(each, dict) or id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield from _own_problems(pointer, each)
-        waiting += _subschemas(pointer, each)
-        reference = each.get("$ref", "")
-        if reference.startswith("#"):
+    references: dict[str, str] = {}
+    followed: set[str] = set()
+    while waiting or references:
+        while waiting:
+            pointer, each = waiting.pop()
+            if not isinstance(each, dict) or id(each) in seen:
+                continue
+            seen.add(id(each))
+            if wrong := _shape_problems(pointer, each):
+                yield from wrong
+                continue
+            yield from _own_problems(pointer, each)
+            waiting += _subschemas(pointer, each)
+            if each.get("$ref", "").startswith("#") and each["$ref"] not in followed:
+                followed.add(each["$ref"])
+                references[each["$ref"]] = f"{pointer}/$ref"
+        for reference, place in references.items():
             try:
                 target = resolver.lookup(reference).contents
             except (Unresolvable, ValueError, TypeError):  # the last two for a pointer into a list or a number
-                yield {"pointer": f"{pointer}/$ref", "message": f"leads nowhere: there is no {_shown(reference)}"}
+                yield {"pointer": place, "message": f"leads nowhere: there is no {_shown(reference)}"}
                 continue
-            if _problems(_META_VALIDATOR, target):
-                yield {"pointer": f"{pointer}/$ref", "message": f"leads to {_shown(reference)}, which isn't a schema"}
+            if id(target) not in seen and _shape_problems("", target):
+                yield {"pointer": place, "message": f"leads to {_shown(reference)}, which isn't a schema"}
             else:
                 waiting.append((reference[1:], target))
+        references = {}
+
+
+def _shape_problems(pointer: str, schema: Any) -> Problems:
+    """What is wrong with the keywords of one schema, those within it aside."""
+    spend(UNITS_PER_SCHEMA)
+    if isinstance(schema, bool) or is_well_formed(schema):
+        return []
+    found = _problems(_META_VALIDATOR, alone(schema) if isinstance(schema, dict) else schema)
+    return [{**each, "pointer": pointer + each["pointer"]} for each in found]
 
 
 def _own_problems(pointer: str, schema: dict[str, Any]) -> Iterator[dict[str, str]]:
@@ -132,22 +170,18 @@ def _own_problems(pointer: str, schema: dict[str, Any]) -> Iterator[dict[str, st
     if "pattern" in schema:
         patterns[f"{pointer}/pattern"] = schema["pattern"]
     for place, pattern in patterns.items():
+        spend(UNITS_PER_PATTERN)
         if reason := _pattern_problem(pattern):
             yield {"pointer": place, "message": reason}
 
 
-_ONE = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
-_SEVERAL = ("allOf", "anyOf", "oneOf", "prefixItems")
-_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-
-
 def _subschemas(pointer: str, schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for keyword in schema.keys() & set(_ONE):
+    for keyword in schema.keys() & set(ONE):
         yield f"{pointer}/{keyword}", schema[keyword]
-    for keyword in schema.keys() & set(_SEVERAL):
+    for keyword in schema.keys() & set(SEVERAL):
         for index, each in enumerate(schema[keyword]):
             yield f"{pointer}/{keyword}/{index}", each
-    for keyword in schema.keys() & set(_NAMED):
+    for keyword in schema.keys() & set(NAMED):
         for name, each in schema[keyword].items():
             yield f"{pointer}/{keyword}/{_escaped(name)}", each
 

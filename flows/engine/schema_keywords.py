@@ -1,15 +1,16 @@
 """The validator behind `payload_schema`: the library's, with our own numbers, patterns and bounds.
 
 `jsonschema` matches patterns with `re`, which can be made to hang, compares every pair of items for `uniqueItems`, and
-knows nothing of decimals. The keywords concerned are ours; every keyword is counted.
+knows nothing of decimals. The keywords concerned are ours; every keyword is counted. It is asked what is wrong where
+`schema_fit` found that something is.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from decimal import Context, Decimal
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -17,17 +18,17 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from flows.engine import regex
+from flows.engine.schema_fit import TooMuchWork, frozen, is_integer, is_multiple, is_number
+from flows.engine.values import measure
 
-MAX_WORK = 200_000
-"""Comparisons of one check, about a second: enough for any payload that people write a schema for."""
+MAX_WORK = 40_000
+"""Units of one check, well below a tenth of a second: some thousand records, or a schema of some thousand fields.
 
-MAX_DIGITS = 4_000
-"""Of a quotient for `multipleOf`."""
+A unit is what a keyword costs in the library, about 2 µs.
+"""
 
-
-class TooMuchWork(Exception):
-    """The check used up its budget."""
-
+LOOKED_UP, COMPARED, TRIED, EXPLAINED = 2, 4, 4, 8
+"""What following a reference, comparing with an object or list, trying a schema on an item, and one of several forms cost."""
 
 _left: ContextVar[list[int]] = ContextVar("work_left")
 
@@ -42,7 +43,8 @@ def budget(work: int = MAX_WORK) -> Iterator[None]:
         _left.reset(token)
 
 
-def _spend(amount: int) -> None:
+def spend(amount: int) -> None:
+    """Do so much work. Raises TooMuchWork."""
     left = _left.get()
     left[0] -= amount
     if left[0] < 0:
@@ -52,16 +54,34 @@ def _spend(amount: int) -> None:
 Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 
 
-def _counted(keyword: Keyword) -> Keyword:
+def _counted(name: str, keyword: Keyword) -> Keyword:
+    cost_of = _COSTS.get(name, lambda value, instance: 1 + _length(value))
+
     def check(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-        _spend(len(value) + 1 if isinstance(value, list | dict) else 1)
+        spend(cost_of(value, instance))
         yield from keyword(validator, value, instance, schema) or ()
 
     return check
 
 
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list | dict) else 0
+
+
+_COSTS: dict[str, Callable[[Any, Any], int]] = {
+    "$ref": lambda value, instance: 1 + LOOKED_UP,
+    "anyOf": lambda value, instance: 1 + EXPLAINED * len(value),
+    "oneOf": lambda value, instance: 1 + EXPLAINED * len(value),
+    "const": lambda value, instance: 1 + _length(value),
+    "enum": lambda value, instance: 1 + len(value) * (COMPARED if isinstance(instance, list | dict) else 1),
+    "contains": lambda value, instance: 1 + TRIED * _length(instance),
+    "uniqueItems": lambda value, instance: 1 + measure(instance, sys.maxsize, MAX_WORK).nodes,
+}
+"""Of a keyword before its work begins, where that isn't the length of what stands behind it."""
+
+
 def _matches(pattern: str, text: str) -> bool:
-    _spend(1 + regex.work(pattern, text) // regex.WORK_PER_UNIT)
+    spend(2 + regex.work(pattern, text) // regex.WORK_PER_UNIT)
     return regex.program(pattern).search(text) is not None
 
 
@@ -80,7 +100,7 @@ def _pattern_properties(validator: Any, patterns: Any, instance: Any, schema: An
 def _additional_properties(validator: Any, subschema: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
     known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
     for name, value in instance.items() if isinstance(instance, dict) else ():
-        _spend(1)
+        spend(2)
         if name in known or any(_matches(pattern, name) for pattern in patterns):
             continue
         if subschema is False:
@@ -96,36 +116,13 @@ def _required(validator: Any, names: Any, instance: Any, schema: Any) -> Iterato
 
 
 def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    if wanted and isinstance(instance, list) and len({_frozen(each) for each in instance}) < len(instance):
+    if wanted and isinstance(instance, list) and len({frozen(each) for each in instance}) < len(instance):
         yield ValidationError("")
 
 
 def _multiple_of(validator: Any, divisor: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    if not _is_number(validator, instance) or not instance:
-        return
-    number, unit = Decimal(instance), Decimal(divisor)
-    digits = max(0, number.adjusted() - unit.adjusted()) + len(number.as_tuple().digits) + len(unit.as_tuple().digits)
-    if digits > MAX_DIGITS or Context(prec=digits + 2).remainder(number, unit):
+    if is_number(instance) and not is_multiple(instance, divisor):
         yield ValidationError("")
-
-
-def _frozen(value: Any) -> Any:
-    """A hashable that is equal for JSON values that are equal; `1` is `1.0`, and neither is `true`."""
-    if isinstance(value, dict):
-        return "object", frozenset((name, _frozen(each)) for name, each in value.items())
-    if isinstance(value, list):
-        return "array", tuple(_frozen(each) for each in value)
-    return isinstance(value, bool), value
-
-
-def _is_number(checker: Any, value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
-
-
-def _is_integer(checker: Any, value: Any) -> bool:
-    if isinstance(value, Decimal):
-        return value == value.to_integral_value() if value.is_finite() else False
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 _OWN: dict[str, Keyword] = {
@@ -138,6 +135,10 @@ _OWN: dict[str, Keyword] = {
 }
 PayloadValidator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    validators={name: _counted(keyword) for name, keyword in (dict(Draft202012Validator.VALIDATORS) | _OWN).items()},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"number": _is_number, "integer": _is_integer}),
+    validators={
+        name: _counted(name, keyword) for name, keyword in (dict(Draft202012Validator.VALIDATORS) | _OWN).items()
+    },
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"number": lambda _, value: is_number(value), "integer": lambda _, value: is_integer(value)}
+    ),
 )

@@ -3,11 +3,13 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from flows.engine.payload_schema import MAX_ERRORS, problems_of_payload, problems_of_schema
+from flows.engine.payload_schema import LOST, MAX_ERRORS, TOO_LARGE, problems_of_payload, problems_of_schema
+from flows.engine.schema_fit import fits
+from flows.engine.schema_shape import alone, is_well_formed
 
 pytestmark = pytest.mark.pure
 
@@ -154,7 +156,19 @@ keywords = st.fixed_dictionaries(
     optional={
         "type": st.sampled_from(["object", "array", "string", "number", "boolean", "null", ["string", "null"]]),
         "minimum": numbers,
+        "maximum": numbers,
+        "exclusiveMinimum": numbers,
+        "exclusiveMaximum": numbers,
+        "multipleOf": st.integers(1, 3),
+        "const": values,
+        "minLength": st.integers(0, 3),
         "maxLength": st.integers(0, 3),
+        "minItems": st.integers(0, 3),
+        "maxItems": st.integers(0, 3),
+        "minProperties": st.integers(0, 3),
+        "maxProperties": st.integers(0, 3),
+        "dependentRequired": st.dictionaries(st.sampled_from(["a", "b"]), st.just(["aa"]), max_size=2),
+        "$ref": st.sampled_from(["#/$defs/text", "#/$defs/a~1b"]),
         "pattern": st.sampled_from(["^a", "b$", "^(a|b)+$"]),
         "enum": st.lists(values, min_size=1, max_size=3),
         "required": st.lists(st.sampled_from(["a", "b"]), unique=True),
@@ -174,7 +188,18 @@ schemas = st.recursive(
                 "additionalProperties": inner | st.booleans(),
                 "items": inner,
                 "anyOf": st.lists(inner, min_size=1, max_size=2),
+                "oneOf": st.lists(inner, min_size=1, max_size=2),
+                "allOf": st.lists(inner, min_size=1, max_size=2),
                 "not": inner,
+                "if": inner,
+                "then": inner,
+                "else": inner,
+                "contains": inner,
+                "minContains": st.integers(0, 2),
+                "maxContains": st.integers(0, 2),
+                "prefixItems": st.lists(inner, min_size=1, max_size=2),
+                "propertyNames": inner,
+                "dependentSchemas": st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
             },
         ),
     ),
@@ -182,7 +207,42 @@ schemas = st.recursive(
 )
 
 
-@given(schemas, values)
+DEFINED = {"text": {"type": "string"}, "a/b": {"items": {"$ref": "#/$defs/text"}}}
+
+
+@settings(max_examples=400)
+@given(schemas.map(lambda schema: schema | {"$defs": DEFINED}), values)
 def test_the_verdict_is_that_of_the_library(schema, payload):
     assert problems_of_schema(schema) == []
+    assert fits(schema, payload) is Draft202012Validator(schema).is_valid(payload)
     assert (not problems_of_payload(schema, payload)) is Draft202012Validator(schema).is_valid(payload)
+
+
+KINDS_OF_WRONG = [None, 1, Decimal("1.5"), -1, "text", [], ["a", "a"], [1], {}, {"a": 1}, {"a": ["x", "x"]}, True]
+KNOWN = sorted(
+    {*Draft202012Validator.VALIDATORS, "$comment", "title", "default", "examples", "readOnly", "contentMediaType"}
+)
+
+
+@pytest.mark.parametrize("keyword", [word for word in KNOWN if word not in ("$ref", "$dynamicRef")])
+@pytest.mark.parametrize("wrong", KINDS_OF_WRONG, ids=repr)
+def test_a_keyword_is_well_formed_where_the_library_says_so(keyword, wrong):
+    schema = {keyword: wrong}
+    library = Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid(schema)
+    assert alone(schema) == schema or library
+    if is_well_formed(schema):
+        assert library
+    if keyword not in ("unevaluatedItems", "unevaluatedProperties"):
+        inner = {"properties": {"x": schema}}
+        assert (problems_of_schema(inner) == []) is library
+
+
+def test_large_payloads_and_schemas_that_people_write_are_checked():
+    fields = {f"field_{n}": {"type": "string", "maxLength": 100, "description": "A field."} for n in range(12)}
+    schema = {"items": {"type": "object", "required": [*fields], "properties": fields, "additionalProperties": False}}
+    assert problems_of_schema({"properties": {f"part_{n}": schema for n in range(100)}}) == []
+    rows = [dict.fromkeys(fields, f"value {n}") for n in range(2_500)]
+    assert problems_of_payload(schema, rows) == []
+    assert problems_of_payload(schema, [*rows[:50], {}])[0]["pointer"] == "/50/field_0"
+    assert problems_of_payload(schema, [*rows, {}]) == [{"pointer": "", "message": LOST}]
+    assert problems_of_payload(schema, rows * 20) == [{"pointer": "", "message": TOO_LARGE}]
