@@ -29,7 +29,7 @@ def stop(stack: Stack, scale: Scale) -> Report:
             batch
         ),
     ]
-    for name in STOPS * rounds:
+    for name in STOPS * rounds if scale.share else STOPS[:2]:
         _wait_into_the_batch(stack, loads, batch)
         stack.wait_for(stack.ready, "every process is up")
         stack.end(name, signal.SIGTERM)
