@@ -61,6 +61,7 @@ _PIECES = re.compile(r"(?P<field>([A-Za-z])\2*)|'(?P<quoted>(?:[^']|'')*)'|(?P<p
 
 def problem_of(pattern: str, *, reading: bool = False) -> str:
     """Why a pattern can't be used, as a sentence; empty where it can."""
+    read: set[str] = set()
     if not pattern:
         return "The pattern is empty."
     if len(pattern) > MAX_PATTERN_CHARS:
@@ -73,6 +74,11 @@ def problem_of(pattern: str, *, reading: bool = False) -> str:
             return f"The pattern {pattern!r} has {field!r}, which we don't know."
         if field and reading and not FIELDS[field]:
             return f"The pattern {pattern!r} has {field!r}, which can be written but not read."
+        if field and reading and FIELDS[field] in read:
+            return (
+                f"The pattern {pattern!r} has {field!r} where it has the same before; a date is read from one of them."
+            )
+        read |= {FIELDS[field]} if field else set()
     return ""
 
 

@@ -202,7 +202,10 @@ def _plain(pairs: Iterable[Pair]) -> list[Any]:
 
 def _pairs(run: Run, pairs: Any) -> Pairs:
     written = run.budget.spend_writing
-    return tuple((pair["name"], written(pair["value"])) for pair in pairs if pair["value"] is not None)
+    made = tuple((written(pair["name"]), written(pair["value"])) for pair in pairs if pair["value"] is not None)
+    if not all(name for name, _ in made):
+        raise NodeError("A query parameter or header has no name.", code="call_not_built", hint="Give it one.")
+    return made
 
 
 def _merged(theirs: Pairs, ours: Pairs) -> Pairs:

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 from flows.engine.errors import WrongType
 from flows.engine.strictjson import JSON
@@ -33,7 +34,7 @@ class Filter:
     @property
     def parameters(self) -> tuple[inspect.Parameter, ...]:
         """The arguments after the value."""
-        return tuple(inspect.signature(self.function).parameters.values())[1:]
+        return _parameters(self.function)
 
     @property
     def least(self) -> int:
@@ -52,6 +53,11 @@ class Filter:
     @property
     def doc(self) -> str:
         return inspect.getdoc(self.function) or ""
+
+
+@cache
+def _parameters(function: Callable[..., JSON]) -> tuple[inspect.Parameter, ...]:
+    return tuple(inspect.signature(function).parameters.values())[1:]
 
 
 MAX_WHOLE = 10**9
