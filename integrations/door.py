@@ -17,8 +17,8 @@ from flows.engine.errors import NodeError
 from flows.engine.protocols import Answer, Call
 from flows.engine.strictjson import JSON
 from flows.engine.values import to_text
-from flows.masking import Mask
 from flows.lending import give_back
+from flows.masking import Mask
 from flows.models import Environment
 from flows.pretend import PretendDoor
 from integrations.answers import read

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
-LIMIT_SECONDS = 420
+LIMIT_SECONDS = 1200
 AT_ONCE = max(2, min(os.cpu_count() or 2, 4))
 RUNNING: set[subprocess.Popen[str]] = set()
 

@@ -65,7 +65,9 @@ def story(
     settings.ROOT_URLCONF = "tests.docs_urls"
     settings.OUTBOUND_ALLOWED_NETWORKS = ["127.0.0.1/32"]
     monkeypatch.setenv("CHATFLOW_DEMO_URL", url)
-    monkeypatch.setattr("flows.hints._publisher.put", lambda run_id: None)  # there is no broker; Story.work takes its place
+    monkeypatch.setattr(
+        "flows.hints._publisher.put", lambda run_id: None
+    )  # there is no broker; Story.work takes its place
     monkeypatch.chdir(tmp_path)
     contents.forget()
     yield Story(tmp_path, url, monkeypatch)
