@@ -25,8 +25,8 @@ from rest_framework.request import Request
 
 from routing.problem import Answer, Problem, response
 
-FOR_PEOPLE = ("", "admin", "static")
-"""What paths begin with whose answers people read; whoever asks for any other is a program, or gropes for one's door."""
+FOR_PEOPLE = {"": {"GET", "HEAD"}, "admin": {"GET", "HEAD", "POST"}, "static": {"GET", "HEAD"}}
+"""What paths begin with whose answers people read, and how browsers ask; who asks otherwise is a program, or gropes."""
 
 _BY_CLASS: list[tuple[type[Exception], str]] = [
     (Http404, "not_found"),
@@ -104,7 +104,7 @@ def _by_a_program(request: HttpRequest) -> bool:
     path = request.path_info.strip("/").lower()
     if path.startswith("partner/"):
         return path.endswith("/openapi.json") or request.method not in {"GET", "HEAD"}
-    return path.partition("/")[0] not in FOR_PEOPLE
+    return request.method not in FOR_PEOPLE.get(path.partition("/")[0], ())
 
 
 def _replacing(request: HttpRequest, other: HttpResponseBase) -> Problem:

@@ -165,6 +165,14 @@ def test_an_answer_of_the_front_door_passes_as_it_is(client):
     assert client.get("/dynamic/django/answer").content == b"<p>a flow's own</p>"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("CONNECT", ""), ("POST", "/"), ("PUT", "/admin/404"), ("DELETE", "/static/x")]
+)
+def test_what_no_browser_asks_is_answered_with_a_problem(client, method, path):
+    answer = client.generic(method, path)
+    assert (answer.status_code // 100, answer["Content-Type"]) == (4, "application/problem+json")
+
+
 def test_other_pages_keep_their_errors(client):
     assert client.get("/admin/404").content == b"<html>not ours</html>"
 
