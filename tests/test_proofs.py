@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,7 +86,23 @@ def test_the_proofs_can_be_asked_for_by_module() -> None:
 
 @pytest.mark.parametrize("file", sorted(HERE.glob("test_*.py")), ids=lambda file: file.stem)
 def test_every_proof_notes_what_it_counted(file: Path) -> None:
-    tests = [each for each in ast.walk(ast.parse(file.read_text())) if isinstance(each, ast.FunctionDef)]
-    proofs = [each for each in tests if each.name.startswith("test_")]
-    assert proofs
-    assert [each.name for each in proofs if "proof" not in [argument.arg for argument in each.args.args]] == []
+    functions = [each for each in ast.walk(ast.parse(file.read_text())) if isinstance(each, ast.FunctionDef)]
+    proofs = [each for each in functions if "proof" in [argument.arg for argument in each.args.args]]
+    assert any(each.name.startswith("test_") for each in proofs)
+
+
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+
+
+def test_every_proof_shows_a_promise() -> None:
+    assert [name for name in names() if f"`tests/proofs/test_{name}.py`" not in SECURITY] == []
+
+
+def test_every_promise_names_the_tests_that_show_it() -> None:
+    rows = re.findall(
+        r"^\|(.+)\|(.+)\|$", SECURITY.partition("## What is promised")[2].partition("## ")[0], re.MULTILINE
+    )
+    for promise, shown_by in rows[2:]:
+        files = re.findall(r"`(tests/\S+\.py)`", shown_by)
+        assert files, promise
+        assert [file for file in files if not (ROOT / file).is_file()] == []
