@@ -43,7 +43,10 @@ _QUOTED = re.compile(r'"[^"]*"')
 _UTF8 = {"utf-8", "utf8"}
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
-CREDENTIALS = frozenset({"authorization", "proxy_authorization", "x_api_token", "cookie", "x_csrftoken"})
+CREDENTIALS = frozenset(
+    {"authorization", "proxy_authorization", "cookie", "x_csrftoken", "x_csrf_token", "x_xsrf_token"}
+)
+CREDENTIALS |= {"x_api_token", "x_api_key", "api_key", "x_auth_token", "x_access_token", "x_amz_security_token"}
 """Headers that no flow ever sees: what opens a door isn't data."""
 
 

@@ -79,7 +79,7 @@ def _row(route_id: str, meta: Mapping[str, Any], found: Caller, problem: Problem
         reason=_kept(problem.reason, 300),
         method=_kept(str(meta.get("REQUEST_METHOD", "")), 16),
         seen=_kept(found.seen, 64),
-        forwarded=_kept(found.forwarded or "", 200),
+        forwarded=_kept((found.forwarded or "")[-200:], 200),  # proxies of ours write on the right, callers on the left
         address=str(found.address or ""),
         token_prefix=prefix,
     )

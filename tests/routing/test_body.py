@@ -119,6 +119,7 @@ def test_credentials_are_not_among_the_headers():
         "HTTP_AUTHORIZATION": "Bearer x",
         "HTTP_PROXY_AUTHORIZATION": "Basic x",
         "HTTP_X_API_TOKEN": "x",
+        "HTTP_X_API_KEY": "x",
         "HTTP_COOKIE": "x",
         "HTTP_X_REQUEST_ID": "7",
         "CONTENT_TYPE": JSON,

@@ -83,10 +83,10 @@ def test_the_address_is_told_as_it_was_seen_forwarded_and_counted(
     settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
     spoofed = "192.0.2.1, 198.51.100.9"
     assert call(called[0].pk, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=spoofed) == 403
-    assert call(called[0].pk, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="nobody\x07" + "y" * 300) == 403
+    assert call(called[0].pk, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="y" * 300 + "\x07nobody") == 403
     first, second = kept("seen", "forwarded", "address")
     assert first == ("10.0.0.1", spoofed, "198.51.100.9")
-    assert second == ("10.0.0.1", "nobody�" + "y" * 193, "")
+    assert second == ("10.0.0.1", "y" * 193 + "�nobody", "")
 
 
 def test_a_route_that_is_switched_off_has_its_refusals_and_one_that_is_not_there_has_none(
