@@ -8,6 +8,9 @@ from flows.engine.strictjson import JSON
 from flows.engine.values import Size, check_length, measure, measured_text
 
 CHARS_PER_UNIT = 64
+KEPT_PER_UNIT = 256
+"""Characters that are written down with the run."""
+
 MEASURED_PER_UNIT = 8
 """Values whose size alone is looked at."""
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flows.engine.budget import Budget
+from flows.engine.budget import KEPT_PER_UNIT, MEASURED_PER_UNIT, Budget
 from flows.engine.errors import LanguageError
 from flows.engine.language import compile_expression
+from flows.engine.limits import MAX_SHOWN_CHARS
 from flows.engine.node import Filled, Hidden, Node
 from flows.engine.strictjson import JSON
 from flows.engine.templates import compile_text, compile_value
-from flows.engine.values import as_json
+from flows.engine.values import as_json, measure
 
 Names = MutableMapping[str, JSON]
 Fill = Callable[[Names, Budget], Any]
@@ -48,7 +49,7 @@ class Filling:
         if not self.parts:
             return self.node, {}
         values = {name: part.fill(names, budget) for name, part in self.parts if part.fill is not None}
-        shown = {name: _plain(values[name]) for name, part in self.parts if part.shown and name in values}
+        shown = {name: _shown(values[name], budget) for name, part in self.parts if part.shown and name in values}
         return _copy(self.node, values), shown
 
 
@@ -159,6 +160,17 @@ def _copy(model: Any, values: dict[str, Any]) -> Any:
     for slot in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
         object.__setattr__(copy, slot, getattr(model, slot))
     return copy
+
+
+def _shown(value: Any, budget: Budget) -> JSON:
+    """A filled-in value as the trace has it; of one that is too large only that it was."""
+    plain = _plain(value)
+    size = measure(plain, MAX_SHOWN_CHARS)
+    budget.spend(min(size.chars, MAX_SHOWN_CHARS) // KEPT_PER_UNIT + size.nodes // MEASURED_PER_UNIT)
+    if size.chars <= MAX_SHOWN_CHARS:
+        return plain
+    begun = plain[:100] if isinstance(plain, str) else ""
+    return f"{begun}… (more than {MAX_SHOWN_CHARS:,} characters)"
 
 
 def _plain(value: Any) -> JSON:

@@ -21,6 +21,9 @@ MAX_VARIABLES_BYTES = 1024 * 1024
 MAX_JSON_DEPTH = 64
 """Deeper JSON is an attack on recursion, not data."""
 
+MAX_SHOWN_CHARS = 64 * 1024
+"""Of one setting's value that the trace of a step shows: a loop over a large payload would write it down every time."""
+
 MAX_EXPRESSION_CHARS = 4_096
 """One expression, that is the text between two braces."""
 

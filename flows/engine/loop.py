@@ -11,7 +11,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from flows.engine import clock
-from flows.engine.budget import CHARS_PER_UNIT, MEASURED_PER_UNIT, Budget
+from flows.engine.budget import KEPT_PER_UNIT, MEASURED_PER_UNIT, Budget
 from flows.engine.errors import FlowError, LimitReached, NodeError, RunError
 from flows.engine.graph import RESERVED, Jump
 from flows.engine.limits import MAX_VARIABLES_BYTES
@@ -253,7 +253,7 @@ def _keep(run: Run, state: State, node: PlannedNode, outcome: Outcome, sizes: di
                 code="too_much_data",
                 hint="Keep only what the flow needs: a base element on the endpoint, fewer fields.",
             )
-        run.budget.spend(size.chars // CHARS_PER_UNIT + size.nodes // MEASURED_PER_UNIT)
+        run.budget.spend(size.chars // KEPT_PER_UNIT + size.nodes // MEASURED_PER_UNIT)
 
 
 def _size(value: JSON) -> Size:

@@ -12,10 +12,12 @@ from flows.engine.limits import (
     MAX_FLOW_EXPRESSION_CHARS,
     MAX_REFERENCES,
     MAX_RENDERED_CHARS,
+    MAX_SHOWN_CHARS,
     MAX_STEP_EXPRESSION_CHARS,
     MAX_STEP_WORK,
     MAX_WORK,
 )
+from flows.engine.strictjson import dumps
 from flows.engine.templates import compile_value
 from flows.engine.values import measure
 from tests.flows.driving import Host, node, plan_of
@@ -105,3 +107,13 @@ def test_a_flow_has_a_bound_for_all_its_expressions():
     nodes = [node(n, "is_null", {"value": much}) for n in range(1, count)]
     with pytest.raises(GraphRefused, match="between braces"):
         read_graph(nodes)
+
+
+def test_a_trace_shows_of_a_large_value_only_that_there_was_one():
+    looks = node(1, "is_null", {"value": "{{ payload }}"}, yes=1, no=1)
+    run = Host().start(plan_of([looks]), {"payload": {"text": "x" * MAX_SHOWN_CHARS}})
+    assert run.error.code == "too_many_steps"
+    assert run.trace[0].inputs == {"value": "… (more than 65,536 characters)"}
+    assert len(dumps([step.as_json() for step in run.trace])) < 100_000
+    run = Host().start(plan_of([looks]), {"payload": {"text": "x" * (MAX_SHOWN_CHARS - 10)}})
+    assert len(run.trace[0].inputs["value"]["text"]) == MAX_SHOWN_CHARS - 10
