@@ -11,7 +11,7 @@ CHARS_PER_UNIT = 64
 KEPT_PER_UNIT = 256
 """Characters that are written down with the run."""
 
-MEASURED_PER_UNIT = 8
+MEASURED_PER_UNIT = 5
 """Values whose size alone is looked at."""
 
 
