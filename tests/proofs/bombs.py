@@ -298,6 +298,19 @@ FLOWS: dict[str, Callable[[], Bomb]] = {
         ],
         {"l": list(range(3_000))},
     ),
+    "a loop that shows the payload": lambda: (
+        [
+            {
+                "number": 1,
+                "type": "is_null",
+                "settings": {"value": "{{ payload }}"},
+                "exits": {"yes": 1, "no": 1},
+            },
+            {"number": 2, "type": "api_end"},
+        ],
+        TEXT,
+    ),
+    "a hundred references to a list": lambda: (sets(*["{{ payload.l }}"] * 100), {"l": [0] * 120_000}),
     "a loop that grows": lambda: (
         [
             {
