@@ -403,7 +403,7 @@ SCHEMAS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "one of very many": lambda: ({"items": {"oneOf": [{"minimum": n} for n in range(1_000)]}}, [10_000] * 50_000),
     "not not not": lambda: (deeply("not", 55), 1),
     "all of all of": lambda: (deeply("allOf", 28, several=True), 1),
-    "any of any of": lambda: ({"anyOf": [deeply("anyOf", 20, several=True, times=2)]}, "x"),
+    "any of any of": lambda: ({"anyOf": [deeply("anyOf", 12, several=True, times=2)]}, "x"),
     "if then else": lambda: (deeply("if", 55), 1),
     "unique numbers": lambda: ({"uniqueItems": True}, list(range(150_000))),
     "unique objects": lambda: ({"uniqueItems": True}, [{"a": n} for n in range(90_000)]),
