@@ -13,6 +13,7 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from flows.commits import commit
+from flows.company import SUSPECT_AFTER
 from flows.leases import lease_end
 from flows.models import Run, RunState
 
@@ -30,22 +31,27 @@ class LeaseLost(Exception):
     """Somebody else owns the run now. Stop, and write nothing."""
 
 
-def claim(run_id: UUID) -> Run | None:
+def claim(run_id: UUID, *, below: int = MAX_CLAIMS) -> Run | None:
     """Make the caller the owner of a queued run, or of one whose lease ran out. None where there is nothing to own.
 
-    That is: somebody was faster, the run is held back or over, or it was claimed often enough.
+    That is: somebody was faster, the run is held back or over, or `below` owners left it without a checkpoint.
     """
     won = commit(
-        lambda: Run.objects.filter(_to_be_claimed(), pk=run_id).update(
+        lambda: Run.objects.filter(_to_be_claimed(below), pk=run_id).update(
             state=RunState.RUNNING, fence=F("fence") + 1, attempt=F("attempt") + 1, wake_at=lease_end()
         )
     )
     return Run.objects.get(pk=run_id) if won else None
 
 
-def _to_be_claimed() -> Q:
+def is_suspect(run_id: UUID) -> bool:
+    """Whether the run can be claimed, and so many owners left it that it should run alone (flows/company.py)."""
+    return Run.objects.filter(_to_be_claimed(), pk=run_id, attempt__gte=SUSPECT_AFTER).exists()
+
+
+def _to_be_claimed(below: int = MAX_CLAIMS) -> Q:
     """Queued and not held back, or left by an owner whose lease ran out."""
-    lease_over = Q(state=RunState.RUNNING, wake_at__lt=Now(), attempt__lt=MAX_CLAIMS)
+    lease_over = Q(state=RunState.RUNNING, wake_at__lt=Now(), attempt__lt=below)
     return Q(wake_at__isnull=False) & (Q(state=RunState.QUEUED) | lease_over)
 
 

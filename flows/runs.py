@@ -19,8 +19,9 @@ from django.utils import timezone
 
 from flows import alarms, contents, leases, outside, sensitive
 from flows.backlog import QueueFull, make_room
-from flows.claims import MAX_CLAIMS, LeaseLost, claim, hinted, owned
+from flows.claims import MAX_CLAIMS, LeaseLost, claim, hinted, is_suspect, owned
 from flows.commits import commit
+from flows.company import SUSPECT_AFTER, company
 from flows.effects import settle
 from flows.engine import clock
 from flows.engine.errors import FlowError, RunError
@@ -107,10 +108,19 @@ def resume(run_id: UUID) -> Run | None:
 
     Raises one of AWAY where the database is away: the run goes on when its lease is over.
     """
+    with company.together():
+        run = _claim_and_carry_on(run_id, below=SUSPECT_AFTER)
+    if run is None and is_suspect(run_id):
+        with company.alone():
+            run = _claim_and_carry_on(run_id, below=MAX_CLAIMS)
+    return run or _look_at(run_id)
+
+
+def _claim_and_carry_on(run_id: UUID, *, below: int) -> Run | None:
     began_at = time.monotonic()
-    run = claim(run_id)
+    run = claim(run_id, below=below)
     if run is None:
-        return _look_at(run_id)
+        return None
     with structlog.contextvars.bound_contextvars(run_id=str(run.pk)):
         try:
             run = _resume_claimed(run, began_at)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flows.claims import MAX_CLAIMS, LeaseLost, claim, owned, queued, renew
+from flows.claims import MAX_CLAIMS, LeaseLost, claim, is_suspect, owned, queued, renew
+from flows.company import SUSPECT_AFTER
 from flows.models import RunState
 from tests.flows.makers import make_entity, make_flow, make_run
 
@@ -29,6 +30,16 @@ def test_a_run_whose_lease_ran_out_is_claimed_again_under_a_new_fence(flow):
     again = claim(run.pk)
     assert again is not None
     assert (again.fence, again.attempt) == (2, 2)
+
+
+def test_a_run_that_lost_its_owners_is_only_claimed_by_who_asks_for_such(flow):
+    trusted = make_run(flow, RunState.RUNNING, wake_in_seconds=-1, attempt=SUSPECT_AFTER - 1)
+    suspect = make_run(flow, RunState.RUNNING, wake_in_seconds=-1, attempt=SUSPECT_AFTER)
+    assert (is_suspect(trusted.pk), is_suspect(suspect.pk)) == (False, True)
+    assert claim(suspect.pk, below=SUSPECT_AFTER) is None
+    assert claim(trusted.pk, below=SUSPECT_AFTER) is not None
+    assert claim(suspect.pk) is not None
+    assert not is_suspect(suspect.pk)
 
 
 @pytest.mark.parametrize("state", ["waiting", "in_doubt", "succeeded", "failed", "dead", "cancelled"])
