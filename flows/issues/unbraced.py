@@ -31,6 +31,9 @@ BRACED = re.compile(r"\$?\{\s*" + _PATH % "*" + r"\s*\}")
 FILE_ENDINGS = frozenset(
     ("com", "csv", "htm", "html", "io", "jpg", "json", "net", "org", "pdf", "php", "png", "sh", "sql", "txt", "xml")
 )
+MAX_CHARS = 32 * 1024
+"""Of a text that are looked at: it is a doubt only, and what is longer is a document."""
+
 PLAIN_VALUES = frozenset(("now", "uuid", "index"))
 """Nothing can be read within them."""
 
@@ -55,7 +58,8 @@ def _knows(subject: Subject, number: int, written: Written, name: str) -> bool:
 
 def _find(subject: Subject, written: Written, knows: Knows) -> tuple[str, str] | None:
     """The first text that looks like a reference, and how it is written here."""
-    rest = _without_references(written.text)
+    text = written.text[:MAX_CHARS]
+    rest = _without_references(text)
     if "[[" in rest:
         for match in OLD.finditer(rest):
             ours = translated(match, subject.by_name, knows)
@@ -67,7 +71,7 @@ def _find(subject: Subject, written: Written, knows: Knows) -> tuple[str, str] |
                 return match[0], _ours(match)
     if "." not in rest and "[" not in rest:
         return None
-    return _bare(subject, rest, written.text, knows)
+    return _bare(subject, rest, text, knows)
 
 
 def _without_references(text: str) -> str:
