@@ -10,7 +10,9 @@ from typing import Any
 
 Bomb = tuple[list[dict[str, Any]], Any]
 
-MIB = 1024 * 1024
+START = {"number": 900_000, "type": "start", "name": "begin", "exits": {"next": 1}}
+"""What leads to step 1, so that it is looked at with all the rest."""
+
 TEXT = {
     "s": "ab" * 500_000,
     "emoji": "\N{BOMB}" * 250_000,
@@ -149,6 +151,27 @@ FLOWS: dict[str, Callable[[], Bomb]] = {
     "open braces": lambda: (sets("{{" * 30_000), {}),
     "open quotes": lambda: (sets("{{ '" * 16_000), {}),
     "escapes": lambda: (sets("{{ '" + "\\'" * 30_000 + "' }}"), {}),
+    **{
+        f"a plain text of {told}": (lambda text=text: (sets(text), {}))
+        for told, text in {
+            "single braces": "{" * 500_000,
+            "braces and blanks": "{ " * 250_000,
+            "a brace and blanks": "{" + " " * 500_000,
+            "a brace and a name": "{payload" + ".a" * 250_000,
+            "names in braces": "{payload.a " * 40_000,
+            "old references": "[[payload:" * 50_000,
+            "old references that close": "[[payload:a.1.b]]" * 25_000,
+            "open brackets": "[[" * 250_000,
+            "brackets and blanks": "[[ " + " " * 500_000,
+            "paths": "payload.a.b.c " * 35_000,
+            "a long path": "payload" + ".a" * 250_000 + "(",
+            "indexes": "payload" + "[0]" * 150_000 + "(",
+            "quotes in brackets": 'payload["' * 50_000,
+            "dollars": "${payload.a" * 45_000,
+            "dots": "." * 500_000,
+            "words": "a.b " * 120_000,
+        }.items()
+    },
     "a list displayed": lambda: (step("display_list", items="{{ payload.l }}", line="{{ item }}"), NUMBERS),
     "a list displayed with its whole": lambda: (
         step("display_list", items="{{ payload.l }}", line="{{ payload.l | count }}{{ item }}"),
