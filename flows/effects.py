@@ -53,7 +53,7 @@ class Journal:
         keeping: Keeping = OPENLY,
     ) -> None:
         self._door, self._before, self._make_sure, self._known = door, before, make_sure, known
-        self._keeping = keeping
+        self.keeping = keeping
         self.outcomes: dict[str, str] = {}
 
     def key(self, definition: dict[str, Any]) -> bytes:
@@ -66,16 +66,16 @@ class Journal:
         effect = self._known.get(call.key)
         again = effect is not None
         if effect is None:
-            request = self._keeping.sealed(_request(call))
+            request = self.keeping.sealed(_request(call))
             effect = Effect(key=call.key, repeat=call.repeat, request=request, started_at=timezone.now())
             self._before(effect)
             self._known[call.key] = effect
         elif effect.state == EffectState.DONE:
-            return _replay(self._keeping.opened(effect.outcome))
+            return _replay(self.keeping.opened(effect.outcome))
         elif effect.state != EffectState.NOT_SENT and effect.repeat == "never":
             raise InDoubt(effect.key)
         self._make_sure(again=again)
-        return self._send(read_request(self._keeping.opened(effect.request)), definitions)
+        return self._send(read_request(self.keeping.opened(effect.request)), definitions)
 
     def _send(self, call: Call, definitions: dict[str, dict[str, Any]]) -> Answer:
         try:
@@ -89,7 +89,7 @@ class Journal:
         return answer
 
     def _came(self, call: Call, outcome: dict[str, JSON]) -> None:
-        self.outcomes[call.key] = self._keeping.sealed(dumps(outcome))
+        self.outcomes[call.key] = self.keeping.sealed(dumps(outcome))
 
     def settle_outcomes(self) -> None:
         """Write the outcomes of calls that finished. Belongs into the transaction of a checkpoint."""

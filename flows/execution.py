@@ -30,9 +30,10 @@ from flows.engine.protocols import Answer, Call, Door
 from flows.engine.state import State, Step
 from flows.engine.strictjson import JSON, dumps
 from flows.hints import hint
+from flows.known_secrets import bind
 from flows.models import Effect, EffectState, Run, RunState, Segment
 from flows.sealing import store
-from flows.sensitive import OPENLY, Keeping, forget
+from flows.sensitive import OPENLY, Keeping, forget, sealed_request, widened
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Execution:
     lease: leases.Lease | None = None
     keeping: Keeping = OPENLY
     trace: list[Step] = field(default_factory=list)
+    hidden_anew: bool = False
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.door, self._checkpoint, self._make_sure, self.known, self.keeping)
@@ -96,6 +98,7 @@ class Execution:
                 if not isinstance(result, Jumped):
                     return result
                 plan = contents.find_flow(self.run.entity_id, result.to.flow, plan.kind, self.run.environment)
+                self._keep(widened(self.run, plan, self.keeping))
                 enter(plan, self.state, result.to.step)
                 signal = None
         except RunError as error:
@@ -108,6 +111,7 @@ class Execution:
 
     def _between(self) -> None:
         """Before each step: is there time left, does this process go on, is the run still ours?"""
+        self._learn()
         now = time.monotonic()
         if self.deadline is None:
             if stopping.is_asked():
@@ -118,6 +122,17 @@ class Execution:
             self.lease.moved_at = now
             if self.lease.lost:
                 raise LeaseLost(f"Run {self.run.pk} belongs to another worker.")
+
+    def _learn(self) -> None:
+        """Hide from now on what the last step made of hidden values."""
+        self._keep(self.keeping.learned(self.trace[-1:]))
+
+    def _keep(self, keeping: Keeping) -> None:
+        """Keep what follows that way. The row's request goes with the next write."""
+        if keeping is not self.keeping:
+            self.keeping = self.journal.keeping = keeping
+            self.hidden_anew = True
+            bind(keeping.mask)
 
     def insert(self, also: Also | None = None) -> None:
         """Write the run's row before its first effect, and own it."""
@@ -171,6 +186,7 @@ class Execution:
     def _end(self, result: Finished | Failed) -> Run:
         """Write the end: one INSERT where nothing of the run was written yet."""
         run = self.run
+        self._learn()
         ending: dict[str, Any] = {"wake_at": None, "finished_at": timezone.now(), **self._ending(result)}
         if self.lease is not None:
             self._write(lambda: forget(run.pk) if run.sealed else None, **ending)
@@ -183,7 +199,7 @@ class Execution:
 
     def _ending(self, result: Finished | Failed) -> dict[str, Any]:
         if isinstance(result, Failed):
-            error = self.keeping.error(error_text(result.error))
+            error = self.keeping.error(error_text(result.error), self.trace)
             return {"state": RunState.FAILED, "error": error, "sealed": ""}
         end = result.end
         answer: dict[str, JSON] = {
@@ -195,6 +211,9 @@ class Execution:
 
     def _write(self, also: Callable[[], object], **changes: Any) -> None:
         """A checkpoint: the segment since the last one, outcomes of effects, the row's changes, in one transaction."""
+        self._learn()
+        if self.hidden_anew:
+            changes = {"request": self.run.request, "sealed": sealed_request(self.run, self.keeping), **changes}
         number = self.segments + 1
         segment = Segment(run=self.run, number=number, at=timezone.now())
         segment.state = self.keeping.sealed(dumps(self.state.as_json()))
@@ -212,7 +231,7 @@ class Execution:
             return ours.filter(segments__number=number).exists()
 
         commit(write, kept=kept)
-        self.segments = number
+        self.segments, self.hidden_anew = number, False
         self.trace.clear()
         self.journal.forget_outcomes()
         for name, value in changes.items():

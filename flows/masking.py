@@ -58,6 +58,11 @@ class Mask:
             self._by_head.setdefault(form[: self._head_bytes], []).append(form)
         self._heads = _any_of(self._by_head) if forms else None
 
+    @classmethod
+    def of_everything(cls) -> Mask:
+        """One that takes everything away."""
+        return cls(map(str, range(MAX_TEXTS + 1)))
+
     def __bool__(self) -> bool:
         return bool(self._by_head or self._alone or self.everything)
 

@@ -3,11 +3,14 @@
 Where the payload schema marks fields (flows/sensitive_fields.py), `Run.request` shows masks from the first moment, and
 `Run.sealed` holds the true request until the run ends; then the answer, where that repeats a sensitive value. States,
 calls and their outcomes are kept as `{"sealed": …, "shown": …}` until the end. Any other run is kept as it is.
+
+What a step makes of a hidden value is hidden too: `Keeping.learned`. A jump into a flow with marks hides more: `widened`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +18,12 @@ from flows.engine.plan import Plan
 from flows.engine.state import Step
 from flows.engine.strictjson import JSON, dumps, stored
 from flows.known_secrets import bind
+from flows.masked_steps import MESSAGE_HIDDEN, made_of_hidden, masked_error, masked_step, reads_hidden
 from flows.masking import Mask
 from flows.models import TERMINAL, Effect, Run, Segment
 from flows.nodes.start import Start
 from flows.secret_names import mask_named, mask_tokens, may_name
-from flows.sensitive_fields import SensitiveFields, sensitive_fields
+from flows.sensitive_fields import SensitiveFields, sensitive_fields, split
 from flows.vault import open_sealed, reseal, seal
 
 SEALED = '{"sealed":'
@@ -27,7 +31,10 @@ SEALED = '{"sealed":'
 
 PLANS_KNOWN = 1_000
 
-_fields_of: dict[tuple[str, int], SensitiveFields | None] = {}
+MAX_WIDENED = 100
+"""How often a run's keeping comes to hide more; beyond it hides everything: each time costs the making of a mask."""
+
+_fields_of: dict[str, tuple[SensitiveFields, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,22 @@ class Keeping:
     run_id: UUID | None = None
     hidden: tuple[str, ...] = ()
     mask: Mask = field(default_factory=lambda: Mask(()))
+    times_widened: int = 0
+
+    def learned(self, steps: list[Step]) -> Keeping:
+        """What also hides the texts that these steps made of hidden ones; this one itself where they made none."""
+        keeping = self
+        for step in steps if self.run_id else ():
+            keeping = keeping.hiding(made_of_hidden(step.as_json(), keeping.mask))
+        return keeping
+
+    def hiding(self, texts: Iterable[str]) -> Keeping:
+        """What hides these texts too; this one itself where it does already."""
+        hidden = tuple(dict.fromkeys([*self.hidden, *texts]))
+        if hidden == self.hidden:
+            return self
+        times = self.times_widened + 1
+        return Keeping(self.run_id, hidden, Mask(hidden) if times <= MAX_WIDENED else Mask.of_everything(), times)
 
     def sealed(self, text: str) -> str:
         """A JSON text that the run reads again, by `opened`."""
@@ -53,13 +76,20 @@ class Keeping:
         """Steps as JSON, as they may be shown."""
         told: Any = [step.as_json() for step in steps]
         if self.run_id:
-            told = [_masked_step(step, self.mask) for step in told]
+            told = [masked_step(step, self.mask) for step in told]
         text = dumps(told)
         return dumps(mask_named(told)) if may_name(text) else text
 
-    def error(self, text: str) -> str:
-        """A JSON text with what went wrong, as it may be shown."""
-        return dumps(_masked_error(stored(text), self.mask)) if self.run_id else text
+    def error(self, text: str, steps: list[Step]) -> str:
+        """A JSON text with what went wrong at the last of these steps, as it may be shown."""
+        if not self.run_id:
+            return text
+        error: Any = stored(text)
+        last: dict[str, Any] = steps[-1].as_json() if steps else {}
+        is_quoted = "error" in last and last["error"]["message"] in error["message"]
+        if is_quoted and reads_hidden(last, self.mask):
+            return dumps({**error, "message": MESSAGE_HIDDEN, "hint": ""})
+        return dumps(masked_error(error, self.mask))
 
     def ending(self, answer: dict[str, JSON]) -> dict[str, str]:
         """The columns of a run that succeeded: the answer as it may be shown, and as it was given if that isn't the same."""
@@ -82,18 +112,53 @@ def begin(run: Run, plan: Plan, request: dict[str, JSON]) -> tuple[dict[str, JSO
     if "cft_" in text:
         run.request = text = mask_tokens(text)
         request = stored(text)
-    shown, keeping = keeping_of(run.pk, _fields(plan, run.step), request.get("payload"))
-    bind(keeping.mask if keeping.run_id else None)
-    if keeping.run_id:
-        run.request = dumps(keeping.mask.value({**request, "payload": shown}))
-        run.sealed = seal(dumps({"request": request, "hidden": list(keeping.hidden)}), place_of(run.pk, "request"))
-    return request, keeping
+    bind(None)
+    return request, widened(run, plan, OPENLY)
 
 
-def keeping_of(run_id: UUID, fields: SensitiveFields | None, payload: JSON) -> tuple[JSON, Keeping]:
-    """A payload as it may be shown, and how the texts of a run with it are kept."""
-    split = fields.split(payload) if fields is not None else None
-    return (split.shown, Keeping(run_id, split.hidden, Mask(split.hidden))) if split else (payload, OPENLY)
+def widened(run: Run, plan: Plan, keeping: Keeping) -> Keeping:
+    """How a run is kept from when it enters `plan` on. Where that hides more, the run gets its request anew, unsaved.
+
+    Raises SecretUnreadable.
+    """
+    fields = _fields(plan)
+    if not fields:
+        return keeping
+    request = _true_request(run)
+    wider = widened_for(run.pk, fields, request.get("payload"), keeping)
+    if not wider.run_id:
+        return keeping
+    shown: Any = stored(run.request)
+    found = split(fields, shown.get("payload"))
+    text = dumps(wider.mask.value({**shown, "payload": found.shown} if found else shown))
+    if wider is keeping and text == run.request:
+        return keeping
+    run.request, run.sealed = text, _seal_request(run, request, wider)
+    bind(wider.mask)
+    return replace(wider)
+
+
+def widened_for(run_id: UUID, fields: Iterable[SensitiveFields], payload: JSON, keeping: Keeping) -> Keeping:
+    """How a run with this payload is kept that enters a plan with these marks; `keeping` where they hide no more."""
+    found = split(fields, payload)
+    if found is None:
+        return keeping
+    return keeping.hiding(found.hidden) if keeping.run_id else Keeping(run_id, found.hidden, Mask(found.hidden))
+
+
+def sealed_request(run: Run, keeping: Keeping) -> str:
+    """What `resume` opens of a run that isn't over. Raises SecretUnreadable."""
+    return _seal_request(run, _true_request(run), keeping)
+
+
+def _seal_request(run: Run, request: JSON, keeping: Keeping) -> str:
+    return seal(dumps({"request": request, "hidden": list(keeping.hidden)}), place_of(run.pk, "request"))
+
+
+def _true_request(run: Run) -> Any:
+    if not run.sealed:
+        return stored(run.request)
+    return stored(open_sealed(run.sealed, place_of(run.pk, "request")))["request"]
 
 
 def resume(run: Run) -> tuple[dict[str, JSON], Keeping]:
@@ -148,33 +213,20 @@ def _shown(text: str) -> str:
     return dumps(stored(text)["shown"]) if text.startswith(SEALED) else text
 
 
-def _fields(plan: Plan, step: int) -> SensitiveFields | None:
-    """The marked fields of the start that a run enters at, looked for once per plan."""
-    key = (plan.sha256, step)
-    if key not in _fields_of:
-        planned = plan.nodes.get(step)
-        node = planned.filling.node if planned and planned.filling else None
+def _fields(plan: Plan) -> tuple[SensitiveFields, ...]:
+    """The marks of a plan's starts, looked for once per plan."""
+    if plan.sha256 not in _fields_of:
         if len(_fields_of) >= PLANS_KNOWN:
             _fields_of.clear()
-        _fields_of[key] = sensitive_fields(node.payload_schema) if isinstance(node, Start) else None
-    return _fields_of[key]
+        _fields_of[plan.sha256] = marks_of(plan)
+    return _fields_of[plan.sha256]
 
 
-def _masked_step(step: dict[str, Any], mask: Mask) -> dict[str, Any]:
-    """Which way it went stays to be seen, what it went with doesn't."""
-    masked: dict[str, Any] = {part: mask.value(step[part]) for part in ("in", "out") if part in step}
-    if "error" in step:
-        masked["error"] = _masked_error(step["error"], mask)
-    if "calls" in step:
-        masked["calls"] = [
-            {**call, **{part: mask.message(call[part]) for part in ("path", "note") if part in call}}
-            for call in step["calls"]
-        ]
-    return {**step, **masked}
-
-
-def _masked_error(error: dict[str, Any], mask: Mask) -> dict[str, Any]:
-    return {**error, **{part: mask.message(error[part]) for part in ("message", "hint") if part in error}}
+def marks_of(plan: Plan) -> tuple[SensitiveFields, ...]:
+    """The marks of a plan's starts: they count wherever a run enters it."""
+    nodes = [planned.filling.node for planned in plan.nodes.values() if planned.filling]
+    schemas = [node.payload_schema for node in nodes if isinstance(node, Start)]
+    return tuple(fields for schema in schemas if (fields := sensitive_fields(schema)))
 
 
 def place_of(run_id: UUID | None, part: str) -> str:

@@ -8,7 +8,7 @@ whether or not that branch is the one that fits. It is better to hide a field to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from flows.engine.payload_schema import SENSITIVE
+from flows.engine.payload_schema import SENSITIVE, problems_of_schema
 from flows.engine.regex import program
 from flows.engine.strictjson import JSON, dumps
 from flows.masking import MASK, number_texts
@@ -50,31 +50,25 @@ class SensitiveFields:
 
     def split(self, payload: JSON) -> Split | None:
         """What the marks hide of a payload; None where they hide nothing."""
-        marked = self._marked(payload)
-        if not marked:
-            return None
-        hidden: dict[str, None] = {}
-        shown = _hide(payload, marked, hidden)
-        return Split(shown, tuple(hidden))
+        return split([self], payload)
 
-    def _marked(self, payload: JSON) -> dict[Any, Any]:
-        """The marked places as a tree of keys and indexes; where it has the key None, all that is there is hidden."""
+    def mark(self, payload: JSON, tree: dict[Any, Any]) -> None:
+        """Add the marked places to a tree of keys and indexes; where it has the key None, all that is there is hidden."""
         waiting: list[tuple[Any, JSON, Path]] = [(self._schema, payload, ())]
         seen: set[tuple[int, Path]] = set()
-        tree: dict[Any, Any] = {}
         while waiting:
             schema, value, path = waiting.pop()
             if not isinstance(schema, dict) or (id(schema), path) in seen:
                 continue
             seen.add((id(schema), path))
             if len(seen) > MAX_LOOKS:
-                return {None: True}
+                tree[None] = True
+                return
             if schema.get(SENSITIVE) is True:
                 _mark(tree, path)
                 continue
             waiting += ((each, value, path) for each in self._of_the_same_value(schema))
             waiting += ((each, item, (*path, key)) for each, item, key in _of_its_parts(schema, value))
-        return tree
 
     def _of_the_same_value(self, schema: dict[str, Any]) -> Iterator[Any]:
         for keyword in _HERE:
@@ -94,9 +88,23 @@ class SensitiveFields:
         return self._targets[reference]
 
 
+def split(schemas: Iterable[SensitiveFields], payload: JSON) -> Split | None:
+    """What the marks of all these schemas hide of a payload; None where they hide nothing."""
+    tree: dict[Any, Any] = {}
+    for schema in schemas:
+        schema.mark(payload, tree)
+    if not tree:
+        return None
+    hidden: dict[str, None] = {}
+    shown = _hide(payload, tree, hidden)
+    return Split(shown, tuple(text for text in hidden if text != MASK))
+
+
 def sensitive_fields(schema: Any) -> SensitiveFields | None:
-    """The marks of a payload schema; None where it has none, as most."""
-    return SensitiveFields(schema) if schema is not None and f'"{SENSITIVE}":true' in dumps(schema) else None
+    """The marks of a payload schema; None where it has none, as most. One that can't be used marks everything."""
+    if schema is None or f'"{SENSITIVE}":true' not in dumps(schema):
+        return None
+    return SensitiveFields({SENSITIVE: True} if problems_of_schema(schema) else schema)
 
 
 def _of_its_parts(schema: dict[str, Any], value: JSON) -> Iterator[tuple[Any, JSON, str | int]]:

@@ -21,6 +21,7 @@ from flows.engine.plan import Plan, compile_content
 from flows.engine.protocols import Catalog, Definition, Door, Entry
 from flows.engine.state import State, Step
 from flows.engine.strictjson import JSON, dumps, loads, pretty, stored
+from flows.execution import error_text
 from flows.ids import new_run_id
 from flows.issues import Issue, check
 from flows.models import Entity, Environment, Flow
@@ -28,8 +29,7 @@ from flows.nodes.encrypt import KIND_OF_KEY, Encrypt
 from flows.nodes.start import Start
 from flows.pretend import PretendDoor
 from flows.sealing import content_of
-from flows.sensitive import Keeping, keeping_of
-from flows.sensitive_fields import sensitive_fields
+from flows.sensitive import OPENLY, Keeping, marks_of, widened_for
 
 
 class AnyCatalog:
@@ -126,7 +126,7 @@ def run_file(
     schema = _schema(graph, start)
     _refuse_payload(schema, given["payload"])
     state = State(run_id=run_id, given=given, plan=plan.sha256, cursor=start)
-    keeping = keeping_of(UUID(run_id), sensitive_fields(schema), given["payload"])[1]
+    keeping = widened_for(UUID(run_id), marks_of(plan), given["payload"], OPENLY)
     door = outside.door() if real else PretendDoor(_stand_ins(file))
     return _advance(plan, state, door, entity, keeping)
 
@@ -137,9 +137,10 @@ def _advance(plan: Plan, state: State, door: Door, entity: Entity | None, keepin
     while True:
         trace: list[Step] = []
         result = advance(plan, state, door, trace, max_steps=MAX_SYNC_STEPS)
+        keeping = keeping.learned(trace)
         lines += [line for one in stored(keeping.trace(trace)) for line in _tell(one)]
         if not isinstance(result, Jumped):
-            return _end(result, lines, keeping)
+            return _end(result, lines, keeping, trace)
         to = result.to
         if to.flow != plan.slug:
             if entity is None:
@@ -148,16 +149,17 @@ def _advance(plan: Plan, state: State, door: Door, entity: Entity | None, keepin
             if found is None:
                 return Told(lines, f"CT04 There is no flow {to.flow!r} to go on in.")
             plan = contents.sealed_draft(found)[1]
+            keeping = widened_for(UUID(state.run_id), marks_of(plan), state.given["payload"], keeping)
         lines.append(f"Goes on in flow {to.flow} at step {to.step}.")
         enter(plan, state, to.step)
 
 
-def _end(result: Finished | Failed | Waiting, lines: list[str], keeping: Keeping) -> Told:
+def _end(result: Finished | Failed | Waiting, lines: list[str], keeping: Keeping, trace: list[Step]) -> Told:
     if isinstance(result, Finished):
         return Told([*lines, f"Answer {result.end.status}", pretty(result.end.body).rstrip("\n")])
     if isinstance(result, Failed):
-        why = f"{result.error.message} {result.error.hint}".strip()
-        return Told(lines, f"{result.error.code} {keeping.mask.message(why)}")
+        error: Any = stored(keeping.error(error_text(result.error), trace))
+        return Told(lines, f"{error['code']} {error['message']} {error['hint']}".strip())
     return Told([*lines, f"Waits until {result.until}."])
 
 
