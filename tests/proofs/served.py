@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
 from django.db import connection
 
@@ -22,11 +22,9 @@ READY_SECONDS, SILENT_SECONDS, ANSWER_SECONDS = 60, 2, 20
 
 def database_url() -> str:
     """Of the database that this test works on."""
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{connection.settings_dict['NAME']}"
-    at = connection.settings_dict
-    host, port = quote(at["HOST"] or "localhost", safe=""), at["PORT"] or 5432
-    return f"postgres://{quote(at['USER'])}:{quote(at['PASSWORD'])}@{host}:{port}/{at['NAME']}"
+    name = connection.settings_dict["NAME"]
+    given = os.environ.get("TEST_DATABASE_URL", "")
+    return urlsplit(given)._replace(path=f"/{name}").geturl() if given else f"sqlite:///{name}"
 
 
 @contextlib.contextmanager
