@@ -11,8 +11,11 @@ from tests.chaos.stack import Late, Stack
 from tests.chaos.waiting import wait_for_the_end
 
 STOPS = ("web", "worker1", "worker2")
-MAY_BE_HEARD = {200, 202, 409, 503, "ConnectionRefusedError"}
-"""A connection that was taken gets an answer; one that wasn't may be tried again."""
+MAY_BE_HEARD = {200, 202, 409, 503, "ConnectionRefusedError", "BrokenPipeError"}
+"""A request that was taken gets an answer; one that couldn't even be sent whole may be tried again.
+
+The system makes connections before the server takes them, and drops those when it closes.
+"""
 
 LEASE_SECONDS = 20
 """Whoever was claimed once more and ended sooner can't have waited for a lease."""
