@@ -29,13 +29,11 @@ class Reading(NamedTuple):
     note: str = ""
 
 
-def read_answer(response: OutboundResponse) -> JSON:
-    """The body as a JSON value: JSON parsed, other text as text, null where there is neither."""
-    return read(response).data
-
-
 def read(response: OutboundResponse) -> Reading:
-    """Like `read_answer`, with a note. Numbers stay exact; JSON that two readers might read differently is refused."""
+    """The body as a JSON value, or why there is none: JSON parsed, other text as text, null without a body.
+
+    Numbers stay exact; JSON that two readers might read differently is refused.
+    """
     if not response.body:
         return Reading(None)
     media_type, charset = _content_type(response.header("content-type"))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.answers import read, read_answer
+from integrations.answers import read
 from integrations.http import OutboundResponse
 
 pytestmark = pytest.mark.pure
@@ -40,7 +40,7 @@ def response(body: bytes, content_type: str | None) -> OutboundResponse:
 )
 def test_an_answer_is_read_by_its_type(body: bytes, content_type: str | None, data: Any) -> None:
     assert read(response(body, content_type)) == (data, "")
-    assert read_answer(response(body, content_type)) == data
+    assert read(response(body, content_type)).data == data
 
 
 @pytest.mark.parametrize(
